@@ -1,0 +1,190 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/autoreach/webhook/internal/exchange"
+	"github.com/autoreach/webhook/internal/group"
+	"github.com/autoreach/webhook/internal/guard"
+)
+
+// Dispatcher is what a host uses: it registers endpoints, emits events and,
+// in processes that call [Dispatcher.Run], delivers them. It is safe for
+// concurrent use. A process may have one that only emits.
+type Dispatcher struct {
+	store     Store
+	options   Options
+	catalogue catalogue
+	policy    *guard.Policy
+	client    *exchange.Client
+	append    *group.Group[EventRecord, Appended]
+	attempts  int // that one delivery may have
+
+	tests testLimiter
+
+	engine atomic.Pointer[engine] // while Run runs
+	totals totals
+}
+
+var _ Emitter = (*Dispatcher)(nil)
+
+// New returns a dispatcher on the store. It starts no goroutine and holds no
+// connection. Nil options mean the defaults; what is out of bounds is refused
+// with an [*InvalidError].
+func New(store Store, opts *Options) (*Dispatcher, error) {
+	if store == nil {
+		return nil, &InvalidError{Fields: []FieldError{{Field: "store", Code: "required", Message: "is nil; use NewMemoryStore or one of the store modules"}}}
+	}
+	o, err := opts.defaults()
+	if err != nil {
+		return nil, err
+	}
+	d := &Dispatcher{store: store, options: o, policy: o.policy(), attempts: attempts(o.Retry)}
+	if d.catalogue, err = newCatalogue(o.Events); err != nil {
+		return nil, err
+	}
+	dialer := guard.NewDialer(d.policy, &net.Dialer{KeepAlive: 30 * time.Second})
+	transport := exchange.Options{Transport: o.Transport, TLS: o.TLS, IdlePerHost: max(64, o.MaxInFlight), Dial: dialer.DialContext}
+	if o.AllowPlainHTTP {
+		transport.DialPlain = dialer.DialPlainContext
+	}
+	if d.client, err = exchange.New(transport); err != nil {
+		return nil, err
+	}
+	d.append = group.New(maxBatch, store.Append)
+	d.append.Split = isRefusal
+	return d, nil
+}
+
+// maxBatch is how many events one EmitBatch, and one commit of the emits of
+// many callers, may hold.
+const maxBatch = 1000
+
+// isRefusal says whether a store's error is one of the sentinels that say
+// that nothing was done.
+func isRefusal(err error) bool {
+	for _, s := range []error{ErrNotFound, ErrConflict, ErrLimit, ErrDisabled, ErrFull} {
+		if errors.Is(err, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// Emit stores the event, and one delivery for each endpoint of its account
+// that is enabled and subscribed to its type at that moment. A nil error
+// means that this is as durable as the store promises; every delivery then
+// ends delivered, or dead with a reason that the account can see, unless its
+// endpoint is deleted.
+//
+// A refused event is an [*InvalidError] and a full store [ErrFull]; nothing
+// was stored then. After any other error the outcome is unknown: emit again
+// with Event.ID set to the returned ID (or with the same Key), which does no
+// harm if the event was stored.
+func (d *Dispatcher) Emit(ctx context.Context, e Event) (Emitted, error) {
+	out, err := d.EmitBatch(ctx, []Event{e})
+	if len(out) == 0 {
+		return Emitted{}, err
+	}
+	return out[0], err
+}
+
+// EmitBatch is Emit for up to 1,000 events: all of them or none. An
+// [*InvalidError] names the wrong ones by their index, such as "3.data". With
+// an error whose outcome is unknown the results hold the IDs.
+func (d *Dispatcher) EmitBatch(ctx context.Context, events []Event) ([]Emitted, error) {
+	records, err := d.records(events)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	appended, err := d.append.Do(ctx, records...)
+	if err != nil {
+		if isRefusal(err) {
+			return nil, err
+		}
+		return emittedIDs(records), err
+	}
+	d.wake()
+	return emitted(appended), nil
+}
+
+// EmitTx is Emit as a part of the caller's own transaction: the event exists
+// if and when that commits. The store's module makes the Tx, and refuses
+// what is not a transaction. An [*InvalidError] leaves the transaction usable.
+//
+// Deliveries begin within the store's polling interval after the commit; a
+// caller that wants them sooner calls [Dispatcher.Wake] then.
+func (d *Dispatcher) EmitTx(ctx context.Context, tx Tx, e Event) (Emitted, error) {
+	records, err := d.records([]Event{e})
+	if err != nil {
+		return Emitted{}, err
+	}
+	appended, err := tx.Append(ctx, records)
+	if err != nil {
+		return emittedIDs(records)[0], err
+	}
+	return emitted(appended)[0], nil
+}
+
+// Wants says whether an event of that type would be stored for any endpoint
+// of the account, so that a host need not build payloads that nobody listens
+// to. Endpoints that the engine disabled count: what they miss can be
+// recovered.
+func (d *Dispatcher) Wants(ctx context.Context, account string, t EventType) (bool, error) {
+	found, err := d.store.Endpoints(ctx, EndpointQuery{Account: account, Type: t, Limit: 1})
+	return len(found) > 0, err
+}
+
+// records checks and encodes events.
+func (d *Dispatcher) records(events []Event) ([]EventRecord, error) {
+	var p problems
+	if len(events) > maxBatch {
+		p.add("events", "too_many", "1000", "are %d; the limit is 1000 in one batch", len(events))
+		return nil, p.err()
+	}
+	out := make([]EventRecord, len(events))
+	for i, e := range events {
+		r, err := d.record(e)
+		var invalid *InvalidError
+		if errors.As(err, &invalid) {
+			for _, f := range invalid.Fields {
+				if len(events) > 1 {
+					f.Field = itoa(i) + "." + f.Field
+				}
+				p = append(p, f)
+			}
+		}
+		out[i] = r
+	}
+	return out, p.err()
+}
+
+func emitted(as []Appended) []Emitted {
+	out := make([]Emitted, len(as))
+	for i, a := range as {
+		out[i] = Emitted(a)
+	}
+	return out
+}
+
+func emittedIDs(rs []EventRecord) []Emitted {
+	out := make([]Emitted, len(rs))
+	for i, r := range rs {
+		out[i].ID = r.ID
+	}
+	return out
+}
+
+// Wake makes a running dispatcher of this process look for work at once, for
+// instance after the commit of a transaction with EmitTx.
+func (d *Dispatcher) Wake() { d.wake() }
+
+func (d *Dispatcher) wake() {
+	if e := d.engine.Load(); e != nil {
+		e.wake()
+	}
+}

@@ -1,0 +1,244 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+)
+
+// CreateEndpoint registers a webhook, enabled. Account, Name, URL and Events
+// are required; ID, Version, Enabled and the times are the library's to set.
+// An empty Secret means unsigned deliveries: pass [GenerateSecret] for one
+// that works with every Standard Webhooks library.
+//
+// What is refused is an [*InvalidError] with every wrong field; one endpoint
+// too many is also [ErrLimit].
+func (d *Dispatcher) CreateEndpoint(ctx context.Context, e Endpoint) (Endpoint, error) {
+	return d.CreateEndpointTx(ctx, d.store, e)
+}
+
+// CreateEndpointTx is CreateEndpoint as a part of the caller's transaction.
+func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (Endpoint, error) {
+	e.ID, e.Version = newID(), 0
+	e.Enabled, e.DisabledBy, e.DisabledReason = true, "", ""
+	e.OldSecret, e.OldSecretUntil = "", time.Time{}
+	if err := d.check(&e); err != nil {
+		return Endpoint{}, err
+	}
+	limit := d.options.EndpointLimit(e.Account)
+	e, err := tx.PutEndpoint(ctx, e, limit)
+	if errors.Is(err, ErrLimit) {
+		return Endpoint{}, &InvalidError{cause: ErrLimit, Fields: []FieldError{{
+			Field: "account", Code: "endpoint_limit", Bound: itoa(limit),
+			Message: fmt.Sprintf("has its %d webhooks already, disabled ones counted; delete one that is not needed", limit),
+		}}}
+	}
+	return public(e), err
+}
+
+// Endpoint returns one endpoint with its health. A foreign one is
+// [ErrNotFound].
+func (d *Dispatcher) Endpoint(ctx context.Context, account, id string) (EndpointRecord, error) {
+	return d.endpoint(ctx, d.store, account, id, public)
+}
+
+func (d *Dispatcher) endpoint(ctx context.Context, tx Tx, account, id string, show func(Endpoint) Endpoint) (EndpointRecord, error) {
+	found, err := tx.Endpoints(ctx, EndpointQuery{Account: account, ID: id, Limit: 1})
+	if err != nil {
+		return EndpointRecord{}, err
+	}
+	if len(found) == 0 || id == "" {
+		return EndpointRecord{}, fmt.Errorf("%w: endpoint %q", ErrNotFound, id)
+	}
+	found[0].Endpoint = show(found[0].Endpoint)
+	return found[0], nil
+}
+
+// ListEndpoints returns one page.
+func (d *Dispatcher) ListEndpoints(ctx context.Context, q EndpointQuery) ([]EndpointRecord, error) {
+	found, err := d.store.Endpoints(ctx, q)
+	for i := range found {
+		found[i].Endpoint = public(found[i].Endpoint)
+	}
+	return found, err
+}
+
+// Endpoints goes through all endpoints of an account, in the order of their
+// creation.
+func (d *Dispatcher) Endpoints(ctx context.Context, account string) iter.Seq2[EndpointRecord, error] {
+	return func(yield func(EndpointRecord, error) bool) {
+		q := EndpointQuery{Account: account}
+		for {
+			page, err := d.ListEndpoints(ctx, q)
+			if err != nil {
+				yield(EndpointRecord{}, err)
+				return
+			}
+			for _, e := range page {
+				if !yield(e, nil) {
+					return
+				}
+				q.After = e.ID
+			}
+			if len(page) < pageLimit(q.Limit) {
+				return
+			}
+		}
+	}
+}
+
+// UpdateEndpoint changes an endpoint that still has the given version; 0
+// means whatever version it has. A stale version is [ErrConflict].
+//
+// What waits for the endpoint goes to the new URL and is signed with the new
+// secret from the next attempt on; changed events concern events that are
+// emitted from now on. See [Dispatcher.EnableEndpoint] and
+// [Dispatcher.DisableEndpoint] for Enabled.
+func (d *Dispatcher) UpdateEndpoint(ctx context.Context, account, id string, version int64, p EndpointPatch) (Endpoint, error) {
+	return d.UpdateEndpointTx(ctx, d.store, account, id, version, p)
+}
+
+// UpdateEndpointTx is UpdateEndpoint as a part of the caller's transaction.
+func (d *Dispatcher) UpdateEndpointTx(ctx context.Context, tx Tx, account, id string, version int64, p EndpointPatch) (Endpoint, error) {
+	return d.change(ctx, tx, account, id, version, func(e *Endpoint) error {
+		p.apply(e)
+		return d.checkPatched(e, &p)
+	})
+}
+
+// change reads, changes and puts an endpoint, again if somebody else was
+// quicker and the caller has not named a version.
+func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, version int64, f func(*Endpoint) error) (Endpoint, error) {
+	for try := 0; ; try++ {
+		r, err := d.endpoint(ctx, tx, account, id, func(e Endpoint) Endpoint { return e })
+		if err != nil {
+			return Endpoint{}, err
+		}
+		e := r.Endpoint
+		if version != 0 && e.Version != version {
+			return Endpoint{}, fmt.Errorf("%w: it has version %d, not %d", ErrConflict, e.Version, version)
+		}
+		e.Headers, e.Events = maps.Clone(e.Headers), slices.Clone(e.Events)
+		was := e.Enabled
+		if err := f(&e); err != nil {
+			return Endpoint{}, err
+		}
+		e, err = tx.PutEndpoint(ctx, e, 0)
+		if errors.Is(err, ErrConflict) && version == 0 && try < 10 {
+			continue
+		}
+		if err == nil && was && !e.Enabled {
+			d.forget(id)
+		} else if err == nil {
+			d.wake()
+		}
+		return public(e), err
+	}
+}
+
+// EnableEndpoint enables an endpoint. What waited since before it was
+// disabled goes on; discard it first with [Dispatcher.Dismiss] if it is not
+// wanted. What it missed after the engine had disabled it is brought back by
+// [Dispatcher.Recover].
+func (d *Dispatcher) EnableEndpoint(ctx context.Context, account, id string) (Endpoint, error) {
+	return d.UpdateEndpoint(ctx, account, id, 0, EndpointPatch{Enabled: Set(true)})
+}
+
+// DisableEndpoint disables an endpoint and says by whom. It gets nothing that
+// is emitted from now on; what waits goes on waiting. When this returns
+// nothing more is handed out; requests of this process are cut off, and one
+// that another process was handed before may still arrive within its timeout.
+func (d *Dispatcher) DisableEndpoint(ctx context.Context, account, id string, by DisabledBy) (Endpoint, error) {
+	return d.UpdateEndpoint(ctx, account, id, 0, EndpointPatch{Enabled: Set(false), DisabledBy: by})
+}
+
+// DeleteEndpoint removes an endpoint with its deliveries and their log. It
+// stops at once, as with [Dispatcher.DisableEndpoint].
+func (d *Dispatcher) DeleteEndpoint(ctx context.Context, account, id string) error {
+	return d.DeleteEndpointTx(ctx, d.store, account, id)
+}
+
+// DeleteEndpointTx is DeleteEndpoint as a part of the caller's transaction.
+func (d *Dispatcher) DeleteEndpointTx(ctx context.Context, tx Tx, account, id string) error {
+	if err := tx.DeleteEndpoint(ctx, account, id); err != nil {
+		return err
+	}
+	d.forget(id)
+	return nil
+}
+
+// DefaultOverlap is how long both secrets sign after a rotation.
+const DefaultOverlap = 24 * time.Hour
+
+// RotateSecret gives the endpoint a new secret, while the old one goes on
+// signing for overlap (0 means [DefaultOverlap]; at most 30 days), so that
+// receivers can change over without a gap: webhook-signature then has an entry
+// for each, and X-Webhook-Signature, which has room for one, stays with the
+// old secret. An empty next is replaced by a generated one; the new secret is
+// returned, this once.
+//
+// Of an endpoint that is in a rotation already, the older secret goes.
+func (d *Dispatcher) RotateSecret(ctx context.Context, account, id string, next Secret, overlap time.Duration) (Secret, Endpoint, error) {
+	var p problems
+	if overlap == 0 {
+		overlap = DefaultOverlap
+	}
+	if overlap < time.Minute || overlap > 30*24*time.Hour {
+		p.add("overlap", "range", "1m to 720h", "is %v; use one minute to 30 days", overlap)
+	}
+	if next == "" {
+		next = GenerateSecret()
+	}
+	checkSecret(&p, next)
+	if err := p.err(); err != nil {
+		return "", Endpoint{}, err
+	}
+	e, err := d.change(ctx, d.store, account, id, 0, func(e *Endpoint) error {
+		e.OldSecret, e.OldSecretUntil = e.Secret, time.Now().Add(overlap)
+		if e.Secret == "" {
+			e.OldSecretUntil = time.Time{}
+		}
+		e.Secret = next
+		return nil
+	})
+	return next, e, err
+}
+
+// EndRotation makes the new secret the only one, before the overlap is over.
+func (d *Dispatcher) EndRotation(ctx context.Context, account, id string) (Endpoint, error) {
+	return d.change(ctx, d.store, account, id, 0, func(e *Endpoint) error {
+		e.OldSecret, e.OldSecretUntil = "", time.Time{}
+		return nil
+	})
+}
+
+// public is an endpoint without its secrets.
+func public(e Endpoint) Endpoint {
+	e.HasSecret, e.Rotating = e.Secret != "", e.rotating(time.Now())
+	if !e.Rotating {
+		e.OldSecretUntil = time.Time{}
+	}
+	e.Secret, e.OldSecret = "", ""
+	e.Headers, e.Events = maps.Clone(e.Headers), slices.Clone(e.Events)
+	return e
+}
+
+func (e *Endpoint) rotating(now time.Time) bool {
+	return e.OldSecret != "" && now.Before(e.OldSecretUntil)
+}
+
+// secrets are those that sign now, the one that comes first for schemes with
+// room for one.
+func (e *Endpoint) secrets(now time.Time) []Secret {
+	switch {
+	case e.rotating(now):
+		return []Secret{e.OldSecret, e.Secret}
+	case e.Secret != "":
+		return []Secret{e.Secret}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// ListDeliveries returns one page of the log, newest first.
+func (d *Dispatcher) ListDeliveries(ctx context.Context, q DeliveryQuery) ([]DeliveryRecord, error) {
+	return d.store.Deliveries(ctx, q)
+}
+
+// Deliveries goes through all matching deliveries, newest first.
+func (d *Dispatcher) Deliveries(ctx context.Context, q DeliveryQuery) iter.Seq2[DeliveryRecord, error] {
+	return func(yield func(DeliveryRecord, error) bool) {
+		for {
+			page, err := d.store.Deliveries(ctx, q)
+			if err != nil {
+				yield(DeliveryRecord{}, err)
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+				q.Before = r.ID
+			}
+			if len(page) < pageLimit(q.Limit) {
+				return
+			}
+		}
+	}
+}
+
+// Delivery returns one delivery with its attempts and its payload.
+func (d *Dispatcher) Delivery(ctx context.Context, account string, id int64) (DeliveryRecord, error) {
+	found, err := d.store.Deliveries(ctx, DeliveryQuery{Account: account, IDs: []int64{id}, Body: true, Limit: 1})
+	if err != nil {
+		return DeliveryRecord{}, err
+	}
+	if len(found) == 0 {
+		return DeliveryRecord{}, fmt.Errorf("%w: delivery %d", ErrNotFound, id)
+	}
+	return found[0], nil
+}
+
+// Resend sends a finished delivery again, delivered or dead: once, at once,
+// with the same webhook-id and bytes, signed anew. It is [ErrDisabled] for an
+// endpoint that is disabled, [ErrNotFound] if there is no such delivery or
+// its payload was purged, and [ErrConflict] while the delivery, or its last
+// resend, is still waiting.
+func (d *Dispatcher) Resend(ctx context.Context, account string, id int64) error {
+	r, err := d.Delivery(ctx, account, id)
+	if err != nil {
+		return err
+	}
+	if r.Body == nil {
+		return fmt.Errorf("%w: the payload of delivery %d is not kept any more", ErrNotFound, id)
+	}
+	n, err := d.store.Resend(ctx, DeliveryQuery{Account: account, Endpoint: r.Endpoint, IDs: []int64{id}, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("%w: delivery %d, or its last resend, is still waiting", ErrConflict, id)
+	}
+	d.wake()
+	return nil
+}
+
+// Recover makes what an endpoint did not get since a time pending again, with
+// all retries: deliveries that died and were neither resent nor dismissed,
+// and events that it missed after the engine had disabled it. It takes at
+// most limit of them (0 means 100; at most 1,000), oldest first, and returns
+// how many: call it again while that is not 0. It is [ErrDisabled] for an
+// endpoint that is disabled.
+func (d *Dispatcher) Recover(ctx context.Context, account, endpoint string, since time.Time, limit int) (int, error) {
+	if _, err := d.Endpoint(ctx, account, endpoint); err != nil {
+		return 0, err
+	}
+	n, err := d.store.Recover(ctx, DeliveryQuery{Account: account, Endpoint: endpoint, Since: since, Limit: limit})
+	if n > 0 {
+		d.wake()
+	}
+	return n, err
+}
+
+// Dismiss gives deliveries up: matching ones that wait are dead, discarded,
+// and matching dead ones leave the undelivered count. It takes at most
+// q.Limit of them and returns how many: call it again while that is not 0.
+// Set q.States to choose one kind.
+func (d *Dispatcher) Dismiss(ctx context.Context, q DeliveryQuery) (int, error) {
+	return d.store.Dismiss(ctx, q)
+}
+
+// Purge makes deliveries dead that have waited for longer than
+// [Options.ExpireAfter], and forgets what is past [Options.BodyRetention] and
+// [Options.LogRetention]: at most limit of each kind. It returns how many.
+// Run does this by itself every minute.
+func (d *Dispatcher) Purge(ctx context.Context, limit int) (int, error) {
+	return d.store.Purge(ctx, Ages{
+		Pending: d.options.ExpireAfter, Bodies: d.options.BodyRetention, Log: d.options.LogRetention,
+	}, limit)
+}
+
+// Erase forgets all about an account or a data subject, at once and for good:
+// see [Erasure]. It takes at most limit events and returns how many: call it
+// again while that is not 0.
+func (d *Dispatcher) Erase(ctx context.Context, e Erasure, limit int) (int, error) {
+	if e.Account == "" && e.Subject == "" {
+		return 0, &InvalidError{Fields: []FieldError{{Field: "account", Code: "required",
+			Message: "is empty, and so is subject; say whose data is to be erased"}}}
+	}
+	return d.store.Erase(ctx, e, limit)
+}

@@ -1,0 +1,101 @@
+package webhook
+
+import "container/heap"
+
+// laneHeap orders lanes by the time they are ready.
+type laneHeap []*memLane
+
+func (h laneHeap) Len() int           { return len(h) }
+func (h laneHeap) Less(i, j int) bool { return h[i].readyAt < h[j].readyAt }
+func (h laneHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *laneHeap) Push(x any) {
+	l := x.(*memLane)
+	l.index = len(*h)
+	*h = append(*h, l)
+}
+
+func (h *laneHeap) Pop() any {
+	old := *h
+	l := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	l.index = -1
+	return l
+}
+
+// deliveryHeap orders what waits in a lane: by due time and then ID, or by
+// ID alone.
+type deliveryHeap struct {
+	items []*memDelivery
+	byID  bool
+}
+
+func (h *deliveryHeap) Len() int { return len(h.items) }
+
+func (h *deliveryHeap) Less(i, j int) bool {
+	a, b := h.items[i], h.items[j]
+	if h.byID || a.due == b.due {
+		return a.id < b.id
+	}
+	return a.due < b.due
+}
+
+func (h *deliveryHeap) Swap(i, j int) {
+	h.items[i], h.items[j] = h.items[j], h.items[i]
+	h.items[i].index, h.items[j].index = i, j
+}
+
+func (h *deliveryHeap) Push(x any) {
+	d := x.(*memDelivery)
+	d.index = len(h.items)
+	h.items = append(h.items, d)
+}
+
+func (h *deliveryHeap) Pop() any {
+	n := len(h.items) - 1
+	d := h.items[n]
+	h.items[n] = nil
+	h.items = h.items[:n]
+	return d
+}
+
+func (h *deliveryHeap) first() *memDelivery {
+	if len(h.items) == 0 {
+		return nil
+	}
+	return h.items[0]
+}
+
+// reorder changes the order to by ID or back.
+func (h *deliveryHeap) reorder(byID bool) {
+	if h.byID != byID {
+		h.byID = byID
+		heap.Init(h)
+	}
+}
+
+// queue is first in, first out.
+type queue[T any] struct {
+	items []T
+	head  int
+}
+
+func (q *queue[T]) len() int  { return len(q.items) - q.head }
+func (q *queue[T]) push(x T)  { q.items = append(q.items, x) }
+func (q *queue[T]) front() *T { return &q.items[q.head] }
+
+func (q *queue[T]) pop() T {
+	var zero T
+	x := q.items[q.head]
+	q.items[q.head] = zero
+	if q.head++; q.head*2 > len(q.items) {
+		n := copy(q.items, q.items[q.head:])
+		clear(q.items[n:])
+		q.items, q.head = q.items[:n], 0
+	}
+	return x
+}

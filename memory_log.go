@@ -1,0 +1,271 @@
+package webhook
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"time"
+)
+
+// matches says whether the query selects the delivery of its lane.
+func (q *DeliveryQuery) matches(s *MemoryStore, d *memDelivery) bool {
+	switch created := s.time(d.created); {
+	case d.forgotten,
+		q.Event != "" && d.event.ID != q.Event,
+		q.Type != "" && d.event.Type != q.Type,
+		q.Undelivered && !d.undelivered,
+		q.Before != 0 && d.id >= q.Before,
+		len(q.IDs) > 0 && !slices.Contains(q.IDs, d.id),
+		len(q.States) > 0 && !slices.Contains(q.States, d.state),
+		!q.Since.IsZero() && created.Before(q.Since),
+		!q.Until.IsZero() && !created.Before(q.Until):
+		return false
+	}
+	return true
+}
+
+// lanesOf returns the lanes that the query can concern.
+func (s *MemoryStore) lanesOf(q DeliveryQuery) []*memLane {
+	if q.Endpoint != "" {
+		if l := s.lane(q.Account, q.Endpoint); l != nil {
+			return []*memLane{l}
+		}
+		return nil
+	}
+	if a := s.accounts[q.Account]; a != nil {
+		return a.lanes
+	}
+	return nil
+}
+
+// oldest returns matching deliveries that also satisfy ok, oldest first, at
+// most q.Limit.
+func (s *MemoryStore) oldest(q DeliveryQuery, ok func(*memDelivery) bool) []*memDelivery {
+	limit := pageLimit(q.Limit)
+	var found []*memDelivery
+	for _, l := range s.lanesOf(q) {
+		n := 0
+		for _, d := range l.log {
+			if n < limit && q.matches(s, d) && ok(d) {
+				found = append(found, d)
+				n++
+			}
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].id < found[j].id })
+	return found[:min(limit, len(found))]
+}
+
+// Deliveries implements [Log].
+func (s *MemoryStore) Deliveries(_ context.Context, q DeliveryQuery) ([]DeliveryRecord, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limit := pageLimit(q.Limit)
+	var found []*memDelivery
+	for _, l := range s.lanesOf(q) {
+		for i, n := len(l.log)-1, 0; i >= 0 && n < limit; i-- {
+			if d := l.log[i]; q.matches(s, d) {
+				found = append(found, d)
+				n++
+			}
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].id > found[j].id })
+	found = found[:min(limit, len(found))]
+	out := make([]DeliveryRecord, len(found))
+	for i, d := range found {
+		out[i] = s.record(d, q.Body)
+	}
+	return out, nil
+}
+
+func (s *MemoryStore) record(d *memDelivery, body bool) DeliveryRecord {
+	r := DeliveryRecord{
+		ID: d.id, Account: d.event.Account, Endpoint: d.lane.config.ID, Event: d.event.ID, Type: d.event.Type,
+		OccurredAt: d.event.OccurredAt, CreatedAt: s.time(d.created), State: d.state, Reason: d.reason,
+		Resend: d.resend, Of: d.of, ResentAs: d.resentAs, Undelivered: d.undelivered,
+	}
+	if d.state == StatePending {
+		r.NextAt = s.time(d.due)
+	} else {
+		r.FinishedAt = s.time(d.finished)
+	}
+	for _, a := range d.history {
+		r.Attempts = append(r.Attempts, a.Attempt)
+	}
+	if body {
+		r.Body = d.event.Body
+	}
+	return r
+}
+
+// Resend implements [Log].
+func (s *MemoryStore) Resend(_ context.Context, q DeliveryQuery) (int, error) {
+	return s.again(q, true, func(d *memDelivery) bool {
+		last := d.lane.find(d.resentAs)
+		return d.state != StatePending && (last == nil || last.state != StatePending)
+	})
+}
+
+// Recover implements [Log].
+func (s *MemoryStore) Recover(_ context.Context, q DeliveryQuery) (int, error) {
+	return s.again(q, false, func(d *memDelivery) bool { return d.undelivered })
+}
+
+// again makes new deliveries of old ones.
+func (s *MemoryStore) again(q DeliveryQuery, resend bool, ok func(*memDelivery) bool) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q.Endpoint != "" {
+		switch l := s.lane(q.Account, q.Endpoint); {
+		case l == nil:
+			return 0, ErrNotFound
+		case !l.config.Enabled:
+			return 0, ErrDisabled
+		}
+	}
+	now := s.now()
+	found := s.oldest(q, func(d *memDelivery) bool {
+		return ok(d) && d.lane.config.Enabled && d.event.Body != nil
+	})
+	for _, d := range found {
+		n := &memDelivery{event: d.event, created: now, due: now, resend: resend, of: d.id}
+		s.enqueue(d.lane, n)
+		d.resentAs = n.id
+		s.setUndelivered(d, false)
+		s.wake(d.lane, now)
+	}
+	return len(found), nil
+}
+
+// Dismiss implements [Log].
+func (s *MemoryStore) Dismiss(_ context.Context, q DeliveryQuery) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	found := s.oldest(q, func(d *memDelivery) bool { return d.state == StatePending || d.undelivered })
+	for _, d := range found {
+		if d.state == StatePending {
+			s.finish(d, StateDead, ReasonDiscarded, now)
+		} else {
+			s.setUndelivered(d, false)
+		}
+	}
+	return len(found), nil
+}
+
+// Purge implements [Log].
+func (s *MemoryStore) Purge(_ context.Context, ages Ages, n int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	old := func(t instant, age time.Duration) bool { return age > 0 && now.since(t) > age }
+	total := s.expire(ages.Pending, n, now)
+	for i := 0; i < n && s.finished.len() > 0 && old((*s.finished.front()).finished, ages.Log); i++ {
+		s.forget(s.finished.pop())
+		total++
+	}
+	for i := 0; i < n && s.stored.len() > 0 && old((*s.stored.front()).created, ages.Bodies); i++ {
+		e := s.stored.pop()
+		if e.pending > 0 { // recovered: its turn comes again
+			s.stored.push(e)
+			continue
+		}
+		s.dropBody(e)
+		s.bare.push(e)
+		total++
+	}
+	for i := 0; i < n && s.bare.len() > 0 && old((*s.bare.front()).created, ages.Log); i++ {
+		e := s.bare.pop()
+		if e.refs > 0 {
+			s.bare.push(e)
+			continue
+		}
+		delete(s.events, e.ID)
+		total++
+	}
+	for i := 0; i < n && s.keys.len() > 0 && s.keys.front().until <= now; i++ {
+		k := s.keys.pop()
+		if a := s.accounts[k.account]; a != nil && a.keys[k.key] == k {
+			delete(a.keys, k.key)
+		}
+		total++
+	}
+	return total, nil
+}
+
+// expire makes deliveries dead that have been waiting for longer than age.
+func (s *MemoryStore) expire(age time.Duration, n int, now instant) int {
+	total := 0
+	for _, l := range s.lanes {
+		for age > 0 && total < n && l.checked < len(l.log) {
+			d := l.log[l.checked]
+			if d.state == StatePending {
+				if now.since(d.created) <= age {
+					break
+				}
+				s.finish(d, StateDead, ReasonExpired, now)
+				l.health.LastReason = ReasonExpired.Sentence(d.attempts)
+				if !d.resend {
+					s.failing(l, l.health.LastReason, nil)
+				}
+				total++
+				continue // finish may have moved the log
+			}
+			l.checked++
+		}
+	}
+	return total
+}
+
+// Erase implements [Log].
+func (s *MemoryStore) Erase(_ context.Context, e Erasure, n int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	total := 0
+	if a := s.accounts[e.Account]; a != nil && e.Subject == "" {
+		for len(a.lanes) > 0 && total < n {
+			s.dropLane(a.lanes[0])
+			total++
+		}
+		if total < n {
+			delete(s.accounts, e.Account)
+		}
+	}
+	for id, ev := range s.events {
+		if total == n {
+			break
+		}
+		if e.Subject == "" && ev.Account != e.Account ||
+			e.Subject != "" && (ev.Subject != e.Subject || e.Account != "" && ev.Account != e.Account) {
+			continue
+		}
+		s.eraseEvent(ev)
+		delete(s.events, id)
+		total++
+	}
+	return total, nil
+}
+
+// eraseEvent forgets an event with its deliveries and attempts.
+func (s *MemoryStore) eraseEvent(ev *memEvent) {
+	if a := s.accounts[ev.Account]; a != nil && ev.refs > 0 {
+		now := s.now()
+		for _, l := range a.lanes {
+			for _, d := range slices.Clone(l.log) {
+				if d.event != ev || d.forgotten {
+					continue
+				}
+				if d.state == StatePending {
+					s.finish(d, StateDead, ReasonDiscarded, now)
+				}
+				s.forget(d)
+			}
+			if l.health.EventID == ev.ID {
+				l.health.Response = nil
+			}
+		}
+	}
+	s.dropBody(ev)
+	ev.Subject = ""
+}

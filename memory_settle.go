@@ -1,0 +1,160 @@
+package webhook
+
+import (
+	"container/heap"
+	"time"
+)
+
+// settle applies one outcome and records its attempt.
+func (s *MemoryStore) settle(o *Outcome, out *Settled, now instant) bool {
+	l := s.lanes[o.Endpoint]
+	if l == nil {
+		return false
+	}
+	d := l.find(o.Delivery)
+	if d == nil || d.settled(o) {
+		return false
+	}
+	applies := l.token == o.Token && d.state == StatePending && d.attempts == o.After
+	if o.State == StateDelivered {
+		applies = d.state != StateDelivered
+	}
+	interrupted := o.Attempt != nil && o.Attempt.Result == ResultInterrupted
+	if o.Attempt != nil {
+		a := *o.Attempt
+		a.N, a.At = o.After+1, s.time(now)
+		if !applies && !interrupted {
+			a.Result = ResultSuperseded
+		}
+		d.history = append(d.history, memAttempt{a, o.Token})
+	}
+	if !applies || interrupted {
+		return applies
+	}
+	if a := o.Attempt; a != nil {
+		d.attempts++
+		d.allGone = (d.attempts == 1 || d.allGone) && a.Status == 410
+		s.count(l, a, now)
+	}
+	switch o.State {
+	case StateDelivered:
+		s.finish(d, StateDelivered, "", now)
+		s.succeeded(l, d, o, out, now)
+	case StatePending:
+		d.due, d.delay = now.add(o.Delay), o.Delay
+		heap.Fix(l.waiting(d), d.index)
+		if !d.resend {
+			s.attempted(l, d, o.Attempt, LastRetrying, now)
+		}
+	case StateDead:
+		s.finish(d, StateDead, o.Reason, now)
+		s.died(l, d, o, out, now)
+	}
+	return true
+}
+
+// settled says whether that very attempt is in the history already, or, where
+// nothing was sent, that the delivery has ended.
+func (d *memDelivery) settled(o *Outcome) bool {
+	if o.Attempt == nil {
+		return d.state != StatePending
+	}
+	for i := range d.history {
+		if a := &d.history[i]; a.N == o.After+1 && a.token == o.Token {
+			return true
+		}
+	}
+	return false
+}
+
+// attempted shows a finished attempt in the lane's health.
+func (s *MemoryStore) attempted(l *memLane, d *memDelivery, a *Attempt, last LastState, now instant) {
+	if a == nil {
+		return
+	}
+	h := &l.health
+	h.Last, h.At, h.EventID, h.Attempt = last, s.time(now), d.event.ID, d.attempts
+	h.Status, h.Class, h.Error = a.Status, a.Class, a.Error
+	h.Response = a.Response[:min(len(a.Response), 1024)]
+	h.NextAt = time.Time{}
+	if last == LastRetrying {
+		h.NextAt = s.time(d.due)
+	}
+	if last != LastDelivered && h.FailingSince.IsZero() {
+		h.FailingSince = s.time(now)
+	}
+}
+
+func (s *MemoryStore) succeeded(l *memLane, d *memDelivery, o *Outcome, out *Settled, now instant) {
+	s.attempted(l, d, o.Attempt, LastDelivered, now)
+	h := &l.health
+	if h.Failing {
+		out.Changes = append(out.Changes, Change{l.config.Account, l.config.ID, ChangeRecovered, ""})
+	}
+	h.Failing, h.Reason, h.FailingSince = false, "", time.Time{}
+	l.deadInRow = 0
+}
+
+func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled, now instant) {
+	reason := o.Reason.Sentence(d.attempts)
+	if o.Attempt != nil && o.Attempt.Error != "" {
+		reason = o.Attempt.Error
+	}
+	l.health.LastReason = reason
+	if d.resend {
+		return
+	}
+	s.attempted(l, d, o.Attempt, LastFailed, now)
+	if o.Reason == ReasonFailed {
+		l.deadInRow++
+	}
+	s.failing(l, reason, out)
+	if o.Disable != "" && l.config.Enabled {
+		l.config.Enabled, l.config.DisabledBy, l.config.DisabledReason = false, DisabledByEngine, o.Disable
+		l.config.Version++
+		l.config.UpdatedAt = s.time(now)
+		s.stop(l)
+		out.Changes = append(out.Changes, Change{l.config.Account, l.config.ID, ChangeDisabled, o.Disable})
+	}
+}
+
+// failing sets the error status.
+func (s *MemoryStore) failing(l *memLane, reason string, out *Settled) {
+	if !l.health.Failing && out != nil {
+		out.Changes = append(out.Changes, Change{l.config.Account, l.config.ID, ChangeFailing, reason})
+	}
+	l.health.Failing, l.health.Reason = true, reason
+}
+
+// maxHours is how many hours of counters are kept.
+const maxHours = 168
+
+// count adds an attempt to the counters of its hour.
+func (s *MemoryStore) count(l *memLane, a *Attempt, now instant) {
+	start := s.time(now).Truncate(time.Hour)
+	if n := len(l.hours); n == 0 || l.hours[n-1].Start != start {
+		l.hours = append(l.hours, Hour{Start: start})
+		if len(l.hours) > maxHours {
+			l.hours = l.hours[1:]
+		}
+	}
+	h := &l.hours[len(l.hours)-1]
+	if a.Result == ResultDelivered {
+		h.Delivered++
+	} else {
+		h.Failed++
+	}
+	h.Latency += a.Took
+}
+
+// hours returns the counters of the last n hours.
+func (s *MemoryStore) hours(l *memLane, n int) []Hour {
+	var out []Hour
+	since := s.time(s.now()).Truncate(time.Hour).Add(-time.Duration(n-1) * time.Hour)
+	for _, h := range l.hours {
+		if n > 0 && !h.Start.Before(since) {
+			out = append(out, h)
+		}
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package webhook
+
+import (
+	"context"
+	"strings"
+	"sync"
+)
+
+// Pause stops deliveries, of everything or of what p names, until they are
+// resumed; events are accepted meanwhile, and deliveries still expire. It is
+// kept by the store and followed by every process within a second. What is on
+// its way is not cut off.
+func (d *Dispatcher) Pause(ctx context.Context, p Pause) error { return d.setPause(ctx, p, true) }
+
+// Resume lifts a pause; p is the same as it was for Pause.
+func (d *Dispatcher) Resume(ctx context.Context, p Pause) error { return d.setPause(ctx, p, false) }
+
+func (d *Dispatcher) setPause(ctx context.Context, p Pause, on bool) error {
+	set := 0
+	for _, s := range []string{p.Account, p.Type, p.Host} {
+		if s != "" {
+			set++
+		}
+	}
+	if set > 1 {
+		return &InvalidError{Fields: []FieldError{{Field: "pause", Code: "ambiguous",
+			Message: "names more than one of account, type and host; set one pause for each"}}}
+	}
+	p.Host = strings.ToLower(p.Host)
+	if err := d.store.SetPause(ctx, p, on); err != nil {
+		return err
+	}
+	e := d.engine.Load()
+	if e != nil {
+		e.watchPauses(ctx)
+	}
+	return nil
+}
+
+// Pauses returns the pauses that are set.
+func (d *Dispatcher) Pauses(ctx context.Context) ([]Pause, error) {
+	p, err := d.store.Pauses(ctx)
+	return p.List, err
+}
+
+// Stats is what there is to watch.
+type Stats struct {
+	StoreStats
+	InFlight int            // requests of this process on their way
+	Lanes    int            // endpoints that this process is sending to
+	Attempts map[string]int // of this process since it began, by class of failure; "" counts successes
+}
+
+// Stats counts what the store holds and what this process did.
+func (d *Dispatcher) Stats(ctx context.Context) (Stats, error) {
+	st, err := d.store.Stats(ctx)
+	out := Stats{StoreStats: st, Attempts: d.totals.copy()}
+	e := d.engine.Load()
+	if e != nil {
+		e.mu.Lock()
+		out.InFlight, out.Lanes = len(e.flights), len(e.lanes)
+		e.mu.Unlock()
+	}
+	return out, err
+}
+
+// totals counts attempts by class.
+type totals struct {
+	mu sync.Mutex
+	by map[string]int
+}
+
+func (t *totals) count(a Attempt) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.by == nil {
+		t.by = map[string]int{}
+	}
+	t.by[a.Class]++
+}
+
+func (t *totals) copy() map[string]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make(map[string]int, len(t.by))
+	for class, n := range t.by {
+		out[class] = n
+	}
+	return out
+}

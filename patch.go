@@ -1,0 +1,103 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// Field is a field of an [EndpointPatch]: absent, which keeps what is stored,
+// or set. In JSON a present field sets, and null sets the zero value, which
+// removes.
+type Field[T any] struct {
+	Value T
+	IsSet bool
+}
+
+// Set returns a field that sets v.
+func Set[T any](v T) Field[T] { return Field[T]{v, true} }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *Field[T]) UnmarshalJSON(b []byte) error {
+	*f = Field[T]{IsSet: true}
+	if bytes.Equal(b, []byte("null")) {
+		return nil
+	}
+	return json.Unmarshal(b, &f.Value)
+}
+
+func (f Field[T]) apply(to *T) {
+	if f.IsSet {
+		*to = f.Value
+	}
+}
+
+// EndpointPatch changes the fields that are set and keeps the others.
+//
+// A Secret that is set replaces the old one from the next attempt on, without
+// overlap, and ends a rotation; [Dispatcher.RotateSecret] is the gentle way.
+type EndpointPatch struct {
+	Name        Field[string]            `json:"name"`
+	URL         Field[string]            `json:"url"`
+	Events      Field[[]EventType]       `json:"events"`
+	Secret      Field[Secret]            `json:"secret"`
+	Headers     Field[map[string]string] `json:"headers"` // all of them
+	Timeout     Field[time.Duration]     `json:"timeout"` // nanoseconds in JSON
+	MaxInFlight Field[int]               `json:"max_in_flight"`
+	PerSecond   Field[float64]           `json:"per_second"`
+	FIFO        Field[bool]              `json:"fifo"`
+	Enabled     Field[bool]              `json:"enabled"`
+
+	// DisabledBy says who disables, when Enabled is set to false. The zero
+	// value means DisabledByCustomer.
+	DisabledBy DisabledBy `json:"-"`
+}
+
+// apply makes the change on e.
+func (p EndpointPatch) apply(e *Endpoint) {
+	p.Name.apply(&e.Name)
+	p.URL.apply(&e.URL)
+	p.Events.apply(&e.Events)
+	p.Headers.apply(&e.Headers)
+	p.Timeout.apply(&e.Timeout)
+	p.MaxInFlight.apply(&e.MaxInFlight)
+	p.PerSecond.apply(&e.PerSecond)
+	p.FIFO.apply(&e.FIFO)
+	if p.Secret.IsSet {
+		e.Secret, e.OldSecret, e.OldSecretUntil = p.Secret.Value, "", time.Time{}
+	}
+	if !p.Enabled.IsSet || p.Enabled.Value == e.Enabled {
+		return
+	}
+	e.Enabled, e.DisabledBy, e.DisabledReason = p.Enabled.Value, "", ""
+	if !e.Enabled {
+		if e.DisabledBy = p.DisabledBy; e.DisabledBy == "" {
+			e.DisabledBy = DisabledByCustomer
+		}
+	}
+}
+
+// sets says whether the patch sets the field of that name in a FieldError.
+func (p *EndpointPatch) sets(field string) bool {
+	field, _, _ = strings.Cut(field, ".") // headers.X-Foo
+	switch field {
+	case "name":
+		return p.Name.IsSet
+	case "url":
+		return p.URL.IsSet
+	case "events":
+		return p.Events.IsSet
+	case "secret":
+		return p.Secret.IsSet
+	case "headers":
+		return p.Headers.IsSet
+	case "timeout":
+		return p.Timeout.IsSet
+	case "max_in_flight":
+		return p.MaxInFlight.IsSet
+	case "per_second":
+		return p.PerSecond.IsSet
+	}
+	return false
+}

@@ -1,0 +1,188 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Run delivers until ctx ends. It then begins nothing more, waits up to
+// [Options.Grace] for what is on its way, cuts off the rest, settles and gives
+// everything back, and returns nil, or an error if the store could not be
+// told. It installs no signal handler, and no goroutine is left behind.
+//
+// Run may be called again after it returned, but not while it runs
+// ([ErrRunning]). Any number of processes may run on one store, unless it is
+// [Exclusive].
+func (d *Dispatcher) Run(ctx context.Context) (err error) {
+	e := newEngine(d)
+	if !d.engine.CompareAndSwap(nil, e) {
+		return ErrRunning
+	}
+	defer func() {
+		d.engine.Store(nil)
+		d.client.CloseIdle()
+	}()
+	if x, ok := d.store.(Exclusive); ok {
+		unlock, err := x.Lock(ctx)
+		if err != nil {
+			return fmt.Errorf("webhook: Run: %w", err)
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
+	}
+	return e.run(ctx)
+}
+
+// settleTime is how long the store may take for the last Settle.
+const settleTime = 5 * time.Second
+
+func (e *engine) run(ctx context.Context) error {
+	e.greet()
+	// Work is taken until ctx ends; settling and renewing go on until all is
+	// given back.
+	last, end := context.WithCancel(context.WithoutCancel(ctx))
+	var taking, loops sync.WaitGroup
+	e.watchPauses(ctx)
+	for _, loop := range []func(context.Context){e.claimLoop, e.dueLoop, e.watchLoop, e.purgeLoop} {
+		taking.Go(func() { loop(ctx) })
+	}
+	for _, loop := range []func(context.Context){e.settleLoop, e.renewLoop, e.newsLoop} {
+		loops.Go(func() { loop(last) })
+	}
+	<-ctx.Done()
+	taking.Wait()
+	e.stop()
+	if !until(e.o.Grace, func() bool { return e.count() == 0 }) {
+		e.cutOff()
+		until(settleTime, func() bool { return e.count() == 0 })
+	}
+	clean := until(settleTime, e.idle)
+	end()
+	loops.Wait()
+	e.sending.Wait()
+	if !clean {
+		return fmt.Errorf("webhook: Run: the store could not be told what was sent last; it will be sent again: %w", e.health())
+	}
+	return nil
+}
+
+// greet says what an operator should see once.
+func (e *engine) greet() {
+	e.o.Logger.Info("webhook: delivering", "max_in_flight", e.o.MaxInFlightTotal, "lease", e.o.Lease)
+	if len(e.o.AllowPrefixes) > 0 {
+		e.o.Logger.Warn("webhook: addresses that are not public may be delivered to",
+			"prefixes", fmt.Sprint(e.o.AllowPrefixes), "plain_http", e.o.AllowPlainHTTP)
+	}
+	if e.o.Transport != nil {
+		e.o.Logger.Warn("webhook: the transport is the host's own; it must guard addresses")
+	}
+}
+
+// stop begins nothing more, and returns the lanes whose hands are empty.
+func (e *engine) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopping = true
+	for _, l := range e.lanes {
+		l.asking = false // whoever asked has ended
+		e.advance(l, time.Now())
+	}
+}
+
+// cutOff ends all sends.
+func (e *engine) cutOff() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for f := range e.flights {
+		f.lane.cancel()
+	}
+}
+
+// count is how many sends are in flight.
+func (e *engine) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.flights)
+}
+
+// idle says whether everything is settled and given back.
+func (e *engine) idle() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.flights)+len(e.outcomes)+len(e.returns)+len(e.lanes) == 0 && !e.settling
+}
+
+// until waits for a condition, at most for d, and says whether it holds.
+func until(d time.Duration, ok func() bool) bool {
+	for end := time.Now().Add(d); !ok(); {
+		if !time.Now().Before(end) {
+			return false
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return true
+}
+
+// failed notes how a call of the store went, and says whether it failed.
+func (e *engine) failed(ctx context.Context, call string, err error) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err == nil {
+		e.lastErr = nil
+		return false
+	}
+	if ctx.Err() == nil {
+		e.lastErr = err
+		e.o.Logger.Error("webhook: the store failed; trying again", "call", call, "error", err)
+	}
+	return true
+}
+
+func (e *engine) health() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.lastErr
+}
+
+// Ready says whether this process delivers: nil while Run runs and the store
+// answered the last call. For a readiness probe.
+func (d *Dispatcher) Ready() error {
+	e := d.engine.Load()
+	if e == nil {
+		return errors.New("webhook: Run is not running")
+	}
+	return e.health()
+}
+
+// Drain waits until no delivery waits any more: every one is delivered or
+// dead. If Run is not running it delivers itself meanwhile. It is for tests
+// and one-off programs, and ends with ctx's error when ctx does.
+func (d *Dispatcher) Drain(ctx context.Context) error {
+	run, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(run) }()
+	err := d.drained(ctx)
+	stop()
+	if runErr := <-ended; !errors.Is(runErr, ErrRunning) {
+		err = errors.Join(err, runErr)
+	}
+	return err
+}
+
+func (d *Dispatcher) drained(ctx context.Context) error {
+	for {
+		s, err := d.store.Stats(ctx)
+		if err != nil {
+			return err
+		}
+		if s.Pending == 0 {
+			return nil
+		}
+		wait(ctx, nil, 5*time.Millisecond)
+		if ctx.Err() != nil {
+			return fmt.Errorf("webhook: Drain: %d deliveries still wait: %w", s.Pending, context.Cause(ctx))
+		}
+	}
+}

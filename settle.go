@@ -1,0 +1,91 @@
+package webhook
+
+import (
+	"context"
+	"time"
+)
+
+// settleBatch is how many outcomes go into one Settle.
+const settleBatch = 1000
+
+// settle queues an outcome.
+func (e *engine) settle(o Outcome) {
+	e.outcomes = append(e.outcomes, o)
+	notify(e.settleSignal)
+}
+
+// settleLoop settles what is queued: at once when nothing is under way, and
+// all that gathered meanwhile in one step when something was. It repeats a
+// step whose outcome is unknown until it is known.
+func (e *engine) settleLoop(ctx context.Context) {
+	b := newStoreBackoff()
+	for ctx.Err() == nil {
+		outcomes, returns := e.unsettled()
+		if len(outcomes)+len(returns) == 0 {
+			wait(ctx, e.settleSignal, longSleep)
+			continue
+		}
+		for ctx.Err() == nil {
+			settled, err := e.store.Settle(ctx, outcomes, returns)
+			if !e.failed(ctx, "settle", err) {
+				b.reset()
+				e.settled(outcomes, returns, settled)
+				break
+			}
+			b.wait(ctx)
+		}
+	}
+}
+
+// unsettled takes what is queued.
+func (e *engine) unsettled() ([]Outcome, []Return) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	outcomes, returns := e.outcomes, e.returns
+	if len(outcomes) > settleBatch { // a lane is returned after its outcomes
+		outcomes, returns = outcomes[:settleBatch:settleBatch], nil
+		e.outcomes = e.outcomes[settleBatch:]
+	} else {
+		e.outcomes, e.returns = nil, nil
+	}
+	e.settling = len(outcomes)+len(returns) > 0
+	return outcomes, returns
+}
+
+// settled lets go of what is settled.
+func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.settling = false
+	now := time.Now()
+	for i := range outcomes {
+		o := &outcomes[i]
+		if l := e.lanes[o.Endpoint]; l != nil && l.hold == o.Hold {
+			delete(l.hands, o.Delivery)
+			e.advance(l, now)
+		}
+	}
+	for _, h := range s.Refused {
+		e.returnAgain(returns, h)
+	}
+	if len(returns) > 0 {
+		notify(e.claimSignal) // they may be ready earlier than what it waits for
+	}
+	if len(s.Changes) > 0 {
+		e.news = append(e.news, s.Changes...)
+		notify(e.changes)
+	}
+}
+
+// returnAgain follows a refused return: either work came in, or the lane is
+// lost. It is returned as one with work left, which is refused only if it is
+// lost.
+func (e *engine) returnAgain(returns []Return, h Hold) {
+	for _, r := range returns {
+		if r.Hold == h && (r.Mark != MarkAny || r.Park != 0) {
+			r.Mark, r.Park = MarkAny, 0
+			e.returns = append(e.returns, r)
+			notify(e.settleSignal)
+		}
+	}
+}

@@ -1,0 +1,308 @@
+package webhook
+
+import (
+	"context"
+	"time"
+)
+
+// A Store keeps endpoints, events and deliveries, and hands deliveries out to
+// dispatchers. [NewMemoryStore] is the reference; package storetest proves
+// that another one keeps the contract.
+//
+// # Lanes
+//
+// The deliveries of one endpoint form its lane. A lane has a ready time: from
+// then on any dispatcher may [Lanes.Claim] it. Claiming moves the ready time
+// to the end of the lease and raises the lane's token by one; so an expired
+// lease is simply a ready lane again, and the token fences whatever its
+// former holder still sends: only a 2xx that really happened is accepted from
+// a holder that lost its lane.
+//
+// A lane also has a mark, which every append to it raises. A holder that
+// found nothing due returns the lane with the mark it saw; if work came in
+// between, the return is refused and the holder asks again. That is why no
+// event is ever stranded by a wake-up that got lost.
+//
+// # Rules for every method
+//
+//   - Safe for concurrent use, also by several processes where the store can
+//     be shared.
+//   - A nil error means done, as durably as the store promises. One of the
+//     sentinels ([ErrNotFound], [ErrConflict], [ErrLimit], [ErrDisabled],
+//     [ErrFull]) means refused, and nothing changed. Any other error means
+//     that the outcome is unknown: the caller may repeat the call with the
+//     same arguments, and the repeat does no harm.
+//   - The store has one clock. Callers pass durations, so that a caller's
+//     skewed clock neither steals a lease nor moves a retry.
+//   - A record of another account is not found, like one that never existed.
+type Store interface {
+	Tx
+	Lanes
+	Log
+	Operator
+}
+
+// Tx is the part of a [Store] that can also run inside a transaction of the
+// caller's. A store for a database with transactions has a function that
+// makes a Tx of one; see [Dispatcher.EmitTx].
+type Tx interface {
+	// PutEndpoint creates the endpoint when its Version is 0, and else
+	// replaces the one whose Version is the same ([ErrConflict] if it has
+	// another by now, [ErrNotFound] if it is gone). The result has the new
+	// Version, one higher, and the store's times.
+	//
+	// A create is refused with [ErrLimit] when the account has limit
+	// endpoints or more, disabled ones counted; also when many creates run
+	// at once. An update ignores limit. A create whose ID exists in the
+	// account with Version 1 is a repeat and returns the stored endpoint.
+	//
+	// An endpoint that becomes disabled has its lane stopped: nothing is
+	// handed out any more and its holder's token is void. One that becomes
+	// enabled goes on with whatever waits, not before its former pause ends.
+	PutEndpoint(ctx context.Context, e Endpoint, limit int) (Endpoint, error)
+
+	// DeleteEndpoint removes the endpoint with its deliveries, attempts and
+	// counters, in a time that does not grow with how much waits (what is
+	// left may be cleared later by Purge, unseen). Deleting what does not
+	// exist is ErrNotFound.
+	DeleteEndpoint(ctx context.Context, account, id string) error
+
+	// Endpoints returns a page of the account's endpoints in the order of
+	// their creation, with health and pending counts, at a cost that does not
+	// depend on how many deliveries are logged.
+	Endpoints(ctx context.Context, q EndpointQuery) ([]EndpointRecord, error)
+
+	// Append stores the events and one delivery for each endpoint of the
+	// event's account that is enabled and subscribed at that moment: all of
+	// them or none. Deliveries of one lane are in the order of the slice, and
+	// after those of every Append that returned before this one began.
+	//
+	// An event whose ID is stored already, or whose Key was used by the same
+	// account less than KeyWindow ago, is a duplicate: nothing is added and
+	// the result tells the first one's ID and number of deliveries. This also
+	// holds within the slice and under concurrent calls.
+	//
+	// For an endpoint that is subscribed but was disabled by the engine, a
+	// delivery is logged as dead with [ReasonMissed], so that it can be
+	// recovered; it does not count in Appended.Deliveries.
+	//
+	// Body and the strings of an event must not be changed afterwards.
+	Append(ctx context.Context, events []EventRecord) ([]Appended, error)
+}
+
+// Lanes hands the deliveries out, lane by lane.
+type Lanes interface {
+	// Claim takes up to max ready lanes for lease, those first that have
+	// been ready for longest. A disabled, deleted or parked lane is never
+	// claimed.
+	//
+	// next is how long the caller may sleep until a further call can return
+	// something, if nothing is appended in its own process meanwhile; it is
+	// 0 when more lanes are ready now.
+	Claim(ctx context.Context, max int, lease time.Duration) (claims []Claim, next time.Duration, err error)
+
+	// Due returns what is due in held lanes: at most Max deliveries each,
+	// never early, in the order of their due times and then their IDs,
+	// without those in Skip. In a FIFO lane only the delivery with the
+	// smallest ID is eligible, whether due or skipped, and resends beside it.
+	//
+	// A lane that the caller does not hold any more, with that very token
+	// and within its lease, is left out of the result.
+	Due(ctx context.Context, wants []Want) ([]Batch, error)
+
+	// Extend gives held lanes a new lease from now on, and returns those
+	// that are not held with that token any more.
+	Extend(ctx context.Context, holds []Hold, lease time.Duration) (lost []Hold, err error)
+
+	// Settle applies what was sent, with history, health and counters, and
+	// then gives lanes back: one durable step. See [Outcome] and [Return]
+	// for what is accepted. Outcomes of several lanes come mixed; those of
+	// endpoints that are gone are dropped.
+	Settle(ctx context.Context, outcomes []Outcome, returns []Return) (Settled, error)
+}
+
+// Log is what has happened, and what can be done about it.
+type Log interface {
+	// Deliveries returns matching deliveries with their attempts, newest
+	// first.
+	Deliveries(ctx context.Context, q DeliveryQuery) ([]DeliveryRecord, error)
+
+	// Resend makes a new delivery of the same event, with one attempt and
+	// outside FIFO order, for each matching delivery that is not pending and
+	// whose last resend, if any, is not pending either. The old one leaves
+	// the undelivered count. A delivery whose body was purged is skipped.
+	// At most q.Limit are resent; n tells how many. A query for one endpoint
+	// that is disabled is ErrDisabled; deliveries of disabled endpoints are
+	// skipped in a wider one.
+	Resend(ctx context.Context, q DeliveryQuery) (n int, err error)
+
+	// Recover is like Resend for those matching deliveries that count as
+	// undelivered, oldest first, and the new deliveries are in FIFO order
+	// and have all their retries.
+	Recover(ctx context.Context, q DeliveryQuery) (n int, err error)
+
+	// Dismiss makes matching pending deliveries dead with [ReasonDiscarded],
+	// and takes matching dead ones out of the undelivered count, oldest
+	// first, at most q.Limit of them. It returns how many it changed.
+	Dismiss(ctx context.Context, q DeliveryQuery) (n int, err error)
+
+	// Purge makes pending deliveries older than ages.Pending dead with
+	// [ReasonExpired], in lanes of any state, and forgets bodies, finished
+	// deliveries, keys and counters past their age; an event that a pending
+	// delivery needs is never forgotten. It takes at most n rows of each and
+	// returns how many it changed: call again while that is not 0.
+	Purge(ctx context.Context, ages Ages, n int) (int, error)
+
+	// Erase forgets all that is stored about an account, its endpoints
+	// included, or about a data subject: matching events with their
+	// deliveries, pending ones too, bodies and response excerpts. It takes at
+	// most n events (endpoints) and returns how many it erased: call again
+	// while that is not 0.
+	Erase(ctx context.Context, e Erasure, n int) (int, error)
+}
+
+// Operator is what the people who run the service look at and turn.
+type Operator interface {
+	// Stats counts what is stored.
+	Stats(ctx context.Context) (StoreStats, error)
+
+	// Pauses returns the pauses that are set, and their sequence number,
+	// which grows with every change.
+	Pauses(ctx context.Context) (Pauses, error)
+
+	// SetPause sets or lifts a pause. Lifting one makes every parked lane
+	// ready again.
+	SetPause(ctx context.Context, p Pause, on bool) error
+}
+
+// An Exclusive store can be used by many processes but delivered from by one
+// at a time. [Dispatcher.Run] calls Lock before it claims anything and the
+// returned function when it has given everything back.
+type Exclusive interface {
+	Lock(ctx context.Context) (unlock func() error, err error)
+}
+
+// EventRecord is an event as stored: encoded once, sent byte for byte to
+// every endpoint at every attempt.
+type EventRecord struct {
+	ID         string // a UUIDv7; what receivers see as webhook-id
+	Account    string
+	Type       EventType
+	Key        string        // idempotency key; empty for none
+	KeyWindow  time.Duration // how long Key refuses a second event
+	Subject    string        // whom the data is about, for Erase; may be empty
+	OccurredAt time.Time
+	Body       []byte // the payload
+}
+
+// Appended is the result of one event of an Append.
+type Appended struct {
+	ID         string // of the event that is stored now
+	Deliveries int    // how many endpoints get it
+	Duplicate  bool   // it had been stored before
+}
+
+// Hold says which claim a call speaks for.
+type Hold struct {
+	Endpoint string // the endpoint's ID, which is also its lane's
+	Token    int64
+}
+
+// Claim is a lane that was handed to the caller.
+type Claim struct {
+	Hold
+	Config     Endpoint      // with its secrets
+	Pace       []byte        // what the last holder returned
+	FailingFor time.Duration // since the first failed attempt after the last success; 0 if none
+	DeadInRow  int           // deliveries that died of failure since the last success
+}
+
+// Want asks for work in a held lane.
+type Want struct {
+	Hold
+	Max     int
+	Skip    []int64     // deliveries in the caller's hands
+	Exclude []EventType // paused types
+	Version int64       // of the endpoint as the caller knows it
+	Count   int         // how far Batch.Pending shall count; 0 not at all
+}
+
+// Batch answers a Want.
+type Batch struct {
+	Hold
+	Mark       int64     // for Return
+	Config     *Endpoint // nil unless its Version is not Want.Version
+	Pending    int       // deliveries that wait in the lane, due or not, counted up to Want.Count
+	Deliveries []Delivery
+}
+
+// Delivery is one event on its way to one endpoint.
+type Delivery struct {
+	ID       int64         // grows along the lane
+	Attempts int           // that were made and counted
+	Delay    time.Duration // before the attempt that is due; 0 before the first
+	Gone     bool          // at least one attempt was made and all of them answered 410
+	Resend   bool          // one attempt, outside FIFO order, without effect on health
+	Age      time.Duration // since it was appended
+	Event    *EventRecord  // shared, not to be changed; nil if it cannot be read
+}
+
+// Outcome is what became of a delivery that Due had handed out.
+//
+// StateDelivered applies to a pending and also to a dead delivery, whoever
+// holds the lane: the 2xx has happened. StatePending (a retry) and StateDead
+// apply only while Hold is the lane's current claim, the delivery is pending
+// and After is its number of counted attempts; so a repeat, and a late answer
+// of a holder that was superseded, change nothing. An attempt is recorded in
+// either case, once for each delivery, number and token: one that was not
+// applied as superseded.
+type Outcome struct {
+	Hold
+	Delivery int64
+	After    int           // counted attempts before this one
+	Attempt  *Attempt      // nil if nothing was sent
+	State    State         // delivered, pending (again) or dead
+	Delay    time.Duration // StatePending: until it is due again
+	Reason   Reason        // StateDead
+	Disable  string        // StateDead: disable the endpoint, for this reason, if the outcome applies
+}
+
+// Return gives a lane back. It is accepted only while Hold is the lane's
+// current claim, and, unless Mark is [MarkAny], only while the lane's mark is
+// still Mark. The lane is then ready at its earliest due time, or at once for
+// MarkAny, and in neither case before Pause has passed.
+type Return struct {
+	Hold
+	Mark  int64
+	Pause time.Duration
+	Park  int64  // not 0: wait for the next lifted pause or append; refused unless it is Pauses.Seq
+	Pace  []byte // for the next holder
+}
+
+// MarkAny in a Return says that work is left in the lane.
+const MarkAny int64 = -1
+
+// Settled is the answer of Settle.
+type Settled struct {
+	Applied []bool   // for each outcome
+	Refused []Hold   // returns that were not accepted: ask Due again
+	Changes []Change // of endpoints' health, for the host's hook
+}
+
+// Change is a turn in an endpoint's health that a Settle brought about.
+type Change struct {
+	Account  string
+	Endpoint string
+	Kind     ChangeKind
+	Reason   string
+}
+
+// ChangeKind says what changed.
+type ChangeKind string
+
+// The kinds of Change.
+const (
+	ChangeFailing   ChangeKind = "failing"   // a delivery died; the endpoint has the error status
+	ChangeRecovered ChangeKind = "recovered" // a delivery succeeded; the error status is cleared
+	ChangeDisabled  ChangeKind = "disabled"  // the engine disabled the endpoint
+)

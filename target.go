@@ -1,0 +1,88 @@
+package webhook
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/autoreach/webhook/internal/exchange"
+)
+
+// target is an endpoint's configuration made ready for sending.
+type target struct {
+	config Endpoint
+	url    *url.URL
+	host   string
+	header http.Header // without what is signed
+	keys   []Key       // of config.secrets while a rotation lasts: the old one, the new one
+	err    error       // why it cannot be sent to
+}
+
+// newTarget judges the URL again: the row may be older than today's policy.
+func (d *Dispatcher) newTarget(config Endpoint) *target {
+	t := &target{config: config}
+	if t.url, t.err = d.policy.URL(config.URL); t.err != nil {
+		t.url = &url.URL{}
+		return t
+	}
+	t.host = t.url.Hostname()
+	t.header = http.Header{
+		"Content-Type": {"application/json"},
+		"User-Agent":   {d.options.UserAgent},
+	}
+	for name, value := range config.Headers {
+		t.header[http.CanonicalHeaderKey(name)] = []string{value}
+	}
+	for _, s := range []Secret{config.OldSecret, config.Secret} {
+		if s == "" {
+			continue
+		}
+		k, err := newKey(s)
+		if err != nil {
+			t.err = err
+			return t
+		}
+		t.keys = append(t.keys, k)
+	}
+	return t
+}
+
+// activeKeys are those that sign now.
+func (t *target) activeKeys(now time.Time) []Key {
+	if t.config.OldSecret != "" && !t.config.rotating(now) {
+		return t.keys[1:]
+	}
+	return t.keys
+}
+
+// timeout is that of one attempt.
+func (d *Dispatcher) timeout(t *target) time.Duration {
+	if t.config.Timeout > 0 {
+		return t.config.Timeout
+	}
+	return d.options.Timeout
+}
+
+// request signs one attempt.
+func (d *Dispatcher) request(t *target, id string, body []byte, test bool) (req exchange.Request, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicError("a signer", r)
+		}
+	}()
+	now := time.Now()
+	header := make(http.Header, len(t.header)+5)
+	for name, values := range t.header {
+		header[name] = values
+	}
+	if test {
+		header[headerTest] = []string{"true"}
+	}
+	s := Signing{ID: id, Timestamp: now, Body: body, Keys: t.activeKeys(now)}
+	for _, signer := range d.options.Signers {
+		if err := signer.Sign(header, s); err != nil {
+			return exchange.Request{}, err
+		}
+	}
+	return exchange.Request{URL: t.url, Header: header, Body: body, Timeout: d.timeout(t)}, nil
+}

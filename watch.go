@@ -1,0 +1,74 @@
+package webhook
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// pauseInterval is how soon a pause that was set in another process is
+	// followed.
+	pauseInterval = 500 * time.Millisecond
+	purgeInterval = time.Minute
+	purgeChunk    = 1000
+)
+
+// watchLoop follows the operator's pauses.
+func (e *engine) watchLoop(ctx context.Context) {
+	for ctx.Err() == nil {
+		wait(ctx, nil, pauseInterval)
+		e.watchPauses(ctx)
+	}
+}
+
+func (e *engine) watchPauses(ctx context.Context) {
+	p, err := e.store.Pauses(ctx)
+	if e.failed(ctx, "pauses", err) {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p.Seq == e.pauses.Seq {
+		return
+	}
+	e.pauses = p
+	for _, l := range e.lanes {
+		e.advance(l, time.Now())
+	}
+	notify(e.claimSignal)
+}
+
+// purgeLoop forgets what is past its age.
+func (e *engine) purgeLoop(ctx context.Context) {
+	for ctx.Err() == nil {
+		n, err := e.d.Purge(ctx, purgeChunk)
+		if e.failed(ctx, "purge", err) || n == 0 {
+			wait(ctx, nil, jitter(purgeInterval))
+		}
+	}
+}
+
+// newsLoop tells the host of changes, one at a time.
+func (e *engine) newsLoop(ctx context.Context) {
+	for {
+		e.mu.Lock()
+		news := e.news
+		e.news = nil
+		e.mu.Unlock()
+		for _, c := range news {
+			e.tell(c)
+		}
+		if len(news) > 0 {
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		wait(ctx, e.changes, longSleep)
+	}
+}
+
+func (e *engine) tell(c Change) {
+	defer e.recovered("Options.OnChange")
+	e.o.OnChange(c)
+}
