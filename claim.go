@@ -21,17 +21,26 @@ func (e *engine) claimLoop(ctx context.Context) {
 			continue
 		}
 		asked := time.Now()
-		claims, next, err := e.store.Claim(ctx, n, e.o.Lease)
+		call, cancel := e.call(ctx)
+		claims, next, err := e.store.Claim(call, n, e.o.Lease)
+		cancel()
 		if e.failed(ctx, "claim", err) {
 			b.wait(ctx)
 			continue
 		}
 		b.reset()
 		e.take(claims, asked, next == 0)
-		if next > 0 {
-			wait(ctx, e.claimSignal, next)
+		if next > 0 || len(claims) == 0 {
+			wait(ctx, e.claimSignal, max(next, time.Millisecond))
 		}
 	}
+}
+
+// call is the context of a call of the store whose answer is of no use later
+// than a lease. It is not cut short when Run is told to end: a claim whose
+// answer is lost keeps its lanes from everybody until the lease ends.
+func (e *engine) call(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), e.o.Lease)
 }
 
 // claimable is how many lanes may be claimed now.

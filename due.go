@@ -36,7 +36,9 @@ func (e *engine) dueLoop(ctx context.Context) {
 			wait(ctx, e.dueSignal, e.askInterval())
 			continue
 		}
-		batches, err := e.store.Due(ctx, wants)
+		call, cancel := e.call(ctx)
+		batches, err := e.store.Due(call, wants)
+		cancel()
 		if e.failed(ctx, "due", err) {
 			e.unask(wants)
 			b.wait(ctx)

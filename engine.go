@@ -67,6 +67,7 @@ type lane struct {
 	asked   time.Time     // when Due was asked last
 	asking  bool          // Due is being asked
 	hungry  bool          // Due is to be asked: there may be more
+	waiting bool          // for its rate limit
 	leaving bool          // nothing begins any more; it is returned when its hands are empty
 	rest    time.Duration // how long the lane rests after the return
 	park    int64         // Pauses.Seq, to park it
@@ -131,13 +132,14 @@ func (e *engine) room(l *lane, now time.Time) int {
 	if l.pace.Open() && l.pending < pace.Threshold && !limits.FIFO {
 		n = min(2, limits.MaxInFlight) // the breaker delays nothing where little waits
 	}
-	if limits.PerSecond > 0 {
-		if l.pace.Wait(now, limits) > 0 {
+	n -= l.flying + len(l.ready)
+	if limits.PerSecond > 0 { // one by one, since each takes from the rate
+		if len(l.ready) > 0 || l.pace.Wait(now, limits) > 0 {
 			return 0
 		}
 		n = min(n, 1)
 	}
-	return max(0, n-l.flying-len(l.ready))
+	return max(0, n)
 }
 
 // advance does what the lane's state asks for, after any change of it: begin
@@ -160,10 +162,26 @@ func (e *engine) advance(l *lane, now time.Time) {
 	case l.leaving:
 	case l.hungry && !l.asking && e.room(l, now) > 0:
 		notify(e.dueSignal)
+	case l.hungry && !l.waiting && l.pace.Wait(now, e.limits(l)) > 0:
+		e.later(l, l.pace.Wait(now, e.limits(l)))
 	case !l.hungry && !l.asking && len(l.hands) == 0:
 		e.giveBack(l, l.mark)
 	}
 	e.launch(now)
+}
+
+// shortWait is how long a lane is kept that has to wait for its rate limit.
+const shortWait = 100 * time.Millisecond
+
+// later looks at the lane again when its rate limit allows the next send.
+func (e *engine) later(l *lane, d time.Duration) {
+	l.waiting = true
+	time.AfterFunc(d, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		l.waiting = false
+		e.advance(l, time.Now())
+	})
 }
 
 // decideLeaving says whether the lane is to be returned although it may have
@@ -180,10 +198,8 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 		l.leaving = true
 	case l.pace.Open() && l.pending >= pace.Threshold && l.flying == 0 && l.failed > 0:
 		l.leaving, l.rest = true, jitter(l.pace.Probe())
-	case e.limits(l).PerSecond > 0:
-		if wait := l.pace.Wait(now, e.limits(l)); wait > 0 {
-			l.leaving, l.rest = true, wait
-		}
+	case l.hungry && l.pace.Wait(now, e.limits(l)) > shortWait:
+		l.leaving = true
 	}
 	if e.paused(l) {
 		l.leaving, l.park = true, e.pauses.Seq
@@ -192,6 +208,7 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 
 // giveBack queues the lane's return.
 func (e *engine) giveBack(l *lane, mark int64) {
+	l.rest = max(l.rest, l.pace.Wait(time.Now(), e.limits(l)))
 	if e.hidden(l) { // what waits is of a paused type: look again soon
 		l.rest = max(l.rest, pauseInterval)
 	}

@@ -58,14 +58,14 @@ func (s *MemoryStore) Due(_ context.Context, wants []Want) ([]Batch, error) {
 			config := l.config
 			b.Config = &config
 		}
+		b.Deliveries = s.take(&l.resends, w, nil, now)
 		if l.config.FIFO {
-			if d := l.queue.first(); d != nil && w.Max > 0 && d.due <= now && w.takes(d) {
+			if d := l.queue.first(); d != nil && len(b.Deliveries) < w.Max && d.due <= now && w.takes(d) {
 				b.Deliveries = append(b.Deliveries, s.handOut(d, now))
 			}
 		} else {
 			b.Deliveries = s.take(&l.queue, w, b.Deliveries, now)
 		}
-		b.Deliveries = s.take(&l.resends, w, b.Deliveries, now)
 		out = append(out, b)
 	}
 	return out, nil

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/autoreach/webhook/internal/exchange"
 	"github.com/autoreach/webhook/internal/pace"
 )
 
@@ -47,7 +46,9 @@ func (e *engine) begin(now time.Time) *flight {
 		l.ready = l.ready[1:]
 		l.flying++
 		l.tenure.Sends++
-		l.pace.Sent(now, e.limits(l))
+		if !d.Resend {
+			l.pace.Sent(now, e.limits(l))
+		}
 		f := &flight{lane: l, delivery: d, ticket: ticket, began: now}
 		e.flights[f] = struct{}{}
 		return f
@@ -71,13 +72,13 @@ func (e *engine) send(f *flight) (Attempt, time.Duration) {
 	a := Attempt{N: f.delivery.Attempts + 1, Result: ResultFailed}
 	defer func() { e.observe(f, t, a) }()
 	if t.err != nil {
-		a.Class, a.Error = string(exchange.ClassAddress), t.err.Error()
+		a.Class, a.Error = t.class, t.err.Error()
 		return a, 0
 	}
 	req, err := e.d.request(t, f.delivery.Event.ID, f.delivery.Event.Body, false)
 	if err != nil {
 		e.o.Logger.Error("webhook: signing failed", "endpoint", t.config.ID, "error", err)
-		a.Class, a.Error = string(exchange.ClassInternal), "the request could not be signed"
+		a.Class, a.Error = ClassInternal, "the request could not be signed"
 		return a, 0
 	}
 	res := e.d.client.Post(f.lane.ctx, req)

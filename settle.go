@@ -26,7 +26,7 @@ func (e *engine) settleLoop(ctx context.Context) {
 			continue
 		}
 		for ctx.Err() == nil {
-			settled, err := e.store.Settle(ctx, outcomes, returns)
+			settled, err := e.store.Settle(ctx, outcomes, returns) // no time limit: it must be known
 			if !e.failed(ctx, "settle", err) {
 				b.reset()
 				e.settled(outcomes, returns, settled)
@@ -83,6 +83,9 @@ func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
 func (e *engine) returnAgain(returns []Return, h Hold) {
 	for _, r := range returns {
 		if r.Hold == h && (r.Mark != MarkAny || r.Park != 0) {
+			if r.Park != 0 { // by pauses of the past
+				r.Pause = max(r.Pause, pauseInterval)
+			}
 			r.Mark, r.Park = MarkAny, 0
 			e.returns = append(e.returns, r)
 			notify(e.settleSignal)

@@ -102,9 +102,10 @@ type Lanes interface {
 	Claim(ctx context.Context, max int, lease time.Duration) (claims []Claim, next time.Duration, err error)
 
 	// Due returns what is due in held lanes: at most Max deliveries each,
-	// never early, in the order of their due times and then their IDs,
-	// without those in Skip. In a FIFO lane only the delivery with the
-	// smallest ID is eligible, whether due or skipped, and resends beside it.
+	// never early, without those in Skip; resends first, and then in the
+	// order of their due times and IDs. In a FIFO lane only the delivery with
+	// the smallest ID is eligible beside resends, and only if it is due and
+	// not skipped.
 	//
 	// A lane that the caller does not hold any more, with that very token
 	// and within its lease, is left out of the result.

@@ -16,13 +16,14 @@ type target struct {
 	header http.Header // without what is signed
 	keys   []Key       // of config.secrets while a rotation lasts: the old one, the new one
 	err    error       // why it cannot be sent to
+	class  string      // of err
 }
 
 // newTarget judges the URL again: the row may be older than today's policy.
 func (d *Dispatcher) newTarget(config Endpoint) *target {
 	t := &target{config: config}
 	if t.url, t.err = d.policy.URL(config.URL); t.err != nil {
-		t.url = &url.URL{}
+		t.url, t.class = &url.URL{}, ClassAddress
 		return t
 	}
 	t.host = t.url.Hostname()
@@ -39,7 +40,7 @@ func (d *Dispatcher) newTarget(config Endpoint) *target {
 		}
 		k, err := newKey(s)
 		if err != nil {
-			t.err = err
+			t.err, t.class = err, ClassInternal
 			return t
 		}
 		t.keys = append(t.keys, k)

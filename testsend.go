@@ -54,7 +54,11 @@ func (d *Dispatcher) test(ctx context.Context, limit string, e Endpoint, t Event
 	if err != nil {
 		return Attempt{}, err
 	}
-	req, err := d.request(d.newTarget(e), "test_"+newID(), body, true)
+	target := d.newTarget(e)
+	if target.err != nil {
+		return Attempt{}, target.err
+	}
+	req, err := d.request(target, "test_"+newID(), body, true)
 	if err != nil {
 		return Attempt{}, err
 	}

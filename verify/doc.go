@@ -57,8 +57,7 @@
 // scheme uses, in its exact form, and a timestamp within the tolerance; a body
 // of at most [Options.MaxBody] bytes (else 413); the signature over the bytes as
 // they were received. Every failed verification is answered by one and the same
-// 401; the reason goes to [Options.Logger]. [Verifier.Handler] then wants the
-// payload to be an event (else 422), which [Verifier.Middleware] does not.
+// 401; the reason goes to [Options.Logger].
 //
 // Nothing may read or change the body before the verifier does: mount it
 // outside of middleware that decompresses, parses or logs bodies. Set

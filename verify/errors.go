@@ -38,16 +38,12 @@ var (
 	// ErrBodyRead: the body could not be read to its end, because the client
 	// went away or was too slow. It wraps the cause.
 	ErrBodyRead = errors.New("webhook: reading the body")
-	// ErrNotEvent: the request is genuine, but its body is not a JSON object
-	// with event, timestamp and data. The Message returned beside this error is
-	// verified and has its Body.
-	ErrNotEvent = errors.New("webhook: verified body is not an event")
 )
 
 // StatusCode returns the HTTP status with which Handler and Middleware answer an
 // error of this package: 405 for ErrMethod (set the Allow header beside it), 413
-// for ErrBodyTooLarge, 400 for ErrBodyRead, 422 for ErrNotEvent, 204 for nil, and
-// 401 for everything else, so that no failed verification differs from another.
+// for ErrBodyTooLarge, 400 for ErrBodyRead, 204 for nil, and 401 for everything
+// else, so that no failed verification differs from another.
 func StatusCode(err error) int {
 	switch {
 	case err == nil:
@@ -58,8 +54,6 @@ func StatusCode(err error) int {
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, ErrBodyRead):
 		return http.StatusBadRequest
-	case errors.Is(err, ErrNotEvent):
-		return http.StatusUnprocessableEntity
 	}
 	return http.StatusUnauthorized
 }

@@ -3,7 +3,6 @@ package verify
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,9 +15,7 @@ import (
 //
 // Anything that is not genuine is answered without running fn: 401 for a failed
 // verification of whatever kind, 405 for a method other than POST, 413 for a
-// body over Options.MaxBody, 400 for a body that broke off, and 422 for a
-// genuine body that is not an event (a webhook with another format, such as
-// Slack's: use Middleware for it).
+// body over Options.MaxBody, and 400 for a body that broke off.
 //
 // Senders deliver at least once. With Options.Once a message that fn has handled
 // before is answered 204 without running fn again; without it fn must be able to
@@ -65,7 +62,7 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m, err := v.Request(w, r)
-		if err != nil && !errors.Is(err, ErrNotEvent) {
+		if err != nil {
 			v.refuse(w, r, err)
 			return
 		}

@@ -3,13 +3,14 @@ package verify
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 )
 
 // Message is a verified webhook message. Event, Timestamp and Data are the three
-// fields of the payload; ID, Attempted and Test come from headers.
+// fields of the payload, and zero when the body is something else: a signature
+// proves where it comes from, whatever its format. ID, Attempted and Test come
+// from headers.
 type Message struct {
 	// ID is webhook-id: the same for every retry of one event, so it is what to
 	// recognise repetitions by. Empty when the request was verified by
@@ -35,9 +36,7 @@ type Message struct {
 
 // Message is VerifyHeaders for those who want the content as well: it checks a
 // body that was already read against the headers of its request, and parses it.
-// The Message keeps body. The errors are those of VerifyHeaders, with a zero
-// Message, and ErrNotEvent, beside which the Message is verified and has
-// everything but Event, Timestamp and Data.
+// The Message keeps body. The errors are those of VerifyHeaders.
 func (v *Verifier) Message(body []byte, h http.Header) (Message, error) {
 	var c claim
 	if err := v.inspect(h, &c); err != nil {
@@ -54,37 +53,28 @@ func (v *Verifier) message(c *claim, body []byte, h http.Header) (Message, error
 	if c.standard {
 		m.ID, m.Attempted = c.id, time.Unix(c.unix, 0).UTC()
 	}
-	return m, m.parse()
+	m.parse()
+	return m, nil
 }
 
 // parse fills the fields of the payload from the body, all of them or none.
 // Further fields of the object are passed over, so that a sender may add some.
-func (m *Message) parse() error {
+func (m *Message) parse() {
 	var p struct {
 		Event     string          `json:"event"`
 		Timestamp *time.Time      `json:"timestamp"`
 		Data      json.RawMessage `json:"data"`
 	}
 	err := json.Unmarshal(m.Body, &p)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %.200s", ErrNotEvent, err) // err may quote the body
-	case p.Event == "":
-		return fmt.Errorf("%w: event is absent or empty", ErrNotEvent)
-	case p.Timestamp == nil:
-		return fmt.Errorf("%w: timestamp is absent", ErrNotEvent)
-	case p.Data == nil:
-		return fmt.Errorf("%w: data is absent", ErrNotEvent)
+	if err == nil && p.Event != "" && p.Timestamp != nil && p.Data != nil {
+		m.Event, m.Timestamp, m.Data = p.Event, *p.Timestamp, p.Data
 	}
-	m.Event, m.Timestamp, m.Data = p.Event, *p.Timestamp, p.Data
-	return nil
 }
 
 type contextKey struct{}
 
 // FromContext returns the verified Message of a request that came through
-// Middleware, and whether there is one. Its Event is empty when the body is not
-// an event.
+// Middleware, and whether there is one.
 func FromContext(ctx context.Context) (Message, bool) {
 	m, ok := ctx.Value(contextKey{}).(Message)
 	return m, ok

@@ -80,7 +80,7 @@ func TestReservedHeaders(t *testing.T) {
 		X-aws-ec2-metadata-token-ttl-seconds X-aliyun-ecs-metadata-token X-Metadata-Token X-Vault-Request
 		Webhook-Id Webhook-Timestamp Webhook-Signature X-Webhook-Signature X-Webhook-Anything Svix-Id
 		Idempotency-Key X-Idempotency-Key Max-Forwards Early-Data CDN-Loop Client-Cert Sec-WebSocket-Key
-		X-Envoy-Original-Dst-Host l5d-dst-override`) {
+		X-Envoy-Original-Dst-Host X-Client-IPv6 X-Pseudo-IPv4 l5d-dst-override`) {
 		for _, spelling := range []string{name, strings.ToLower(name), strings.ToUpper(name),
 			strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", ".")} {
 			if code := wantRefusal(t, Header(spelling, "1")); code != CodeHeaderReserved {

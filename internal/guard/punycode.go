@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Parameters of Punycode (RFC 3492 5).
@@ -111,13 +113,14 @@ func decodePunycode(encoded string) (string, bool) {
 		}
 		length := int32(len(out) + 1)
 		bias = adapt(i-start, length, start == 0)
-		if i/length > math.MaxInt32-n {
+		if i/length > unicode.MaxRune-n {
 			return "", false
 		}
 		n += i / length
 		i %= length
-		// Surrogates and what lies beyond Unicode turn into U+FFFD in the
-		// string, which no rule accepts.
+		if !utf8.ValidRune(n) { // a surrogate
+			return "", false
+		}
 		out = slices.Insert(out, int(i), n)
 		i++
 	}

@@ -1,0 +1,106 @@
+package webhook
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestRetryAfterTable runs the forms that endpoints send.
+func TestRetryAfterTable(t *testing.T) {
+	f, err := os.Open("testdata/retry_after.jsonl")
+	require.NoError(t, err)
+	defer f.Close()
+	rows := 0
+	for s := bufio.NewScanner(f); s.Scan(); rows++ {
+		var row struct {
+			RetryAfter json.RawMessage `json:"retry_after"`
+			Schedule   int             `json:"schedule_s"`
+			Cap        int             `json:"cap_s"`
+			Now        time.Time       `json:"now"`
+			Expect     int             `json:"expect_s"`
+			AlsoOK     []int           `json:"also_ok_s"`
+			Why        string          `json:"why"`
+		}
+		require.NoError(t, json.Unmarshal(s.Bytes(), &row))
+		var lines []string
+		if one := ""; json.Unmarshal(row.RetryAfter, &one) == nil && string(row.RetryAfter) != "null" {
+			lines = []string{one}
+		} else {
+			require.NoError(t, json.Unmarshal(row.RetryAfter, &lines))
+		}
+		limit := time.Duration(row.Cap) * time.Second
+		schedule := time.Duration(row.Schedule) * time.Second
+		got := max(schedule, min(parseRetryAfter(lines, row.Now, limit), limit))
+		ok := append(row.AlsoOK, row.Expect)
+		require.True(t, slices.Contains(ok, int(got/time.Second)), "%s: got %v, want one of %v s", row.Why, got, ok)
+	}
+	require.Greater(t, rows, 20)
+}
+
+// FuzzRetryAfter holds the bounds for whatever a stranger sends.
+func FuzzRetryAfter(f *testing.F) {
+	for _, s := range []string{"", "0", "120", "9223372036854775808", "-1", "Thu, 01 Jan 2026 00:05:00 GMT", " 7\t"} {
+		f.Add(s)
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, s string) {
+		d := parseRetryAfter([]string{s}, now, MaxRetryAfter)
+		if d < 0 || d > MaxRetryAfter {
+			t.Fatalf("%q gives %v", s, d)
+		}
+		if _, err := http.ParseTime(s); err != nil && d > 0 {
+			for _, c := range s {
+				if c != ' ' && c != '\t' && (c < '0' || c > '9') {
+					t.Fatalf("%q gives %v", s, d)
+				}
+			}
+		}
+	})
+}
+
+func TestRetryDelay(t *testing.T) {
+	p := DefaultSchedule()
+	require.Equal(t, 4, attempts(p), "the first attempt and up to 3 retries")
+	for n, want := range []time.Duration{30 * time.Second, 10 * time.Minute, 2 * time.Hour} {
+		low, high := time.Duration(1<<62), time.Duration(0)
+		for range 1000 {
+			d, ok := retryDelay(p, n+1, 0, 0)
+			require.True(t, ok)
+			low, high = min(low, d), max(high, d)
+		}
+		require.GreaterOrEqual(t, low, want, "never early")
+		require.LessOrEqual(t, high, want+want/10, "at most a tenth of jitter")
+		require.Greater(t, high-low, want/20, "and jitter there is")
+	}
+	_, ok := retryDelay(p, 4, 0, 0)
+	require.False(t, ok)
+
+	d, _ := retryDelay(p, 1, 0, time.Hour)
+	require.Equal(t, time.Hour, d, "Retry-After counts when it is longer")
+	d, _ = retryDelay(p, 1, 0, 24*time.Hour)
+	require.Equal(t, MaxRetryAfter, d, "but not for ever")
+	d, _ = retryDelay(p, 2, MaxRetryAfter, 0)
+	require.Equal(t, MaxRetryAfter+MaxRetryAfter/10, d, "delays always increase")
+}
+
+func TestExponentialSchedule(t *testing.T) {
+	s := ExponentialSchedule(8, time.Minute, time.Hour)
+	require.Equal(t, Schedule{1 * time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute,
+		32 * time.Minute, time.Hour, time.Hour}, s, "no jitter, no end after 15 minutes, never over the limit")
+}
+
+func TestEndlessPolicyIsRefused(t *testing.T) {
+	_, err := New(NewMemoryStore(nil), &Options{Retry: endless{}})
+	require.ErrorContains(t, err, "Options.Retry")
+}
+
+type endless struct{}
+
+func (endless) Delay(int) (time.Duration, bool) { return time.Second, true }
