@@ -1,0 +1,235 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook/events"
+)
+
+func scored() Event {
+	return Event{Account: "acct_1", Type: events.LeadScored, Data: events.LeadScoredData{}}
+}
+
+func TestPayloadIsExact(t *testing.T) {
+	type data struct {
+		Text string `json:"text"`
+	}
+	at := time.Date(2026, 11, 23, 11, 15, 30, 123_999_999, time.FixedZone("CET", 3600))
+	b, err := payload("lead.scored", at, data{"a & b <c> é \u2028 🎉"})
+	require.NoError(t, err)
+	require.Equal(t, `{"event":"lead.scored","timestamp":"2026-11-23T10:15:30.123Z","data":{"text":"a & b <c> é \u2028 🎉"}}`, string(b))
+
+	b, err = payload("x", time.Unix(0, 0), json.RawMessage(` {"n": 1.0e3 , "t":"<"} `))
+	require.NoError(t, err)
+	require.Equal(t, `{"event":"x","timestamp":"1970-01-01T00:00:00.000Z","data":{"n":1.0e3,"t":"<"}}`, string(b), "numbers as they were")
+}
+
+func TestEmitRefusesBeforeAnythingIsWritten(t *testing.T) {
+	type custom struct {
+		F float64
+	}
+	d := newDispatcher(t, &Options{MaxPayload: 2000, Events: append(events.All(),
+		events.Of("number.crunched", "N", "A number.", func() custom { return custom{} }),
+		events.Of("bomb.ticked", "B", "A bomb.", func() bomb { return bomb{} }))})
+	for name, c := range map[string]struct {
+		change      func(*Event)
+		field, code string
+	}{
+		"no account":    {func(e *Event) { e.Account = "" }, "account", "required"},
+		"unknown type":  {func(e *Event) { e.Type = "lead.eaten" }, "type", "unknown_event"},
+		"wrong data":    {func(e *Event) { e.Data = events.MeetingBookedData{} }, "data", "wrong_type"},
+		"nil data":      {func(e *Event) { e.Data = nil }, "data", "wrong_type"},
+		"nil pointer":   {func(e *Event) { e.Data = (*events.LeadScoredData)(nil) }, "data", "wrong_type"},
+		"broken JSON":   {func(e *Event) { e.Data = json.RawMessage(`{"lead":`) }, "data", "wrong_type"},
+		"JSON's types":  {func(e *Event) { e.Data = json.RawMessage(`{"lead":7}`) }, "data", "wrong_type"},
+		"not a number":  {func(e *Event) { e.Type, e.Data = "number.crunched", custom{F: math.NaN()} }, "data", "not_encodable"},
+		"panics":        {func(e *Event) { e.Type, e.Data = "bomb.ticked", bomb{true} }, "data", "not_encodable"},
+		"too large":     {func(e *Event) { e.Data = events.LeadScoredData{Lead: events.Lead{ID: strings.Repeat("x", 3000)}} }, "data", "too_large"},
+		"key too long":  {func(e *Event) { e.Key = strings.Repeat("k", 201) }, "key", "too_long"},
+		"subject":       {func(e *Event) { e.Subject = strings.Repeat("k", 201) }, "subject", "too_long"},
+		"foreign ID":    {func(e *Event) { e.ID = "evt.1" }, "id", "malformed"},
+		"year too late": {func(e *Event) { e.OccurredAt = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }, "occurred_at", "range"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := scored()
+			c.change(&e)
+			sent, err := d.Emit(t.Context(), e)
+			require.Equal(t, c.code, fields(t, err)[c.field].Code, "%v", err)
+			require.Zero(t, sent)
+			st, err := d.Stats(t.Context())
+			require.NoError(t, err)
+			require.Zero(t, st.Pending)
+		})
+	}
+	_, err := d.EmitBatch(t.Context(), []Event{scored(), {Account: "a", Type: "nope"}})
+	require.Contains(t, fields(t, err), "1.type", "a batch names the index")
+	_, err = d.EmitBatch(t.Context(), make([]Event, 1001))
+	require.Equal(t, "1000", fields(t, err)["events"].Bound)
+}
+
+type bomb struct{ Armed bool }
+
+func (b bomb) MarshalJSON() ([]byte, error) {
+	if b.Armed {
+		panic("boom")
+	}
+	return []byte("{}"), nil
+}
+
+func TestWhoGetsAnEvent(t *testing.T) {
+	d := newDispatcher(t, nil)
+	ctx := t.Context()
+	create := func(change func(*Endpoint)) Endpoint {
+		e := good()
+		change(&e)
+		e, err := d.CreateEndpoint(ctx, e)
+		require.NoError(t, err)
+		return e
+	}
+	a := create(func(*Endpoint) {})
+	b := create(func(*Endpoint) {})
+	create(func(e *Endpoint) { e.Events = []EventType{events.MeetingBooked} })
+	create(func(e *Endpoint) { e.Account = "acct_2" })
+	off := create(func(*Endpoint) {})
+	_, err := d.DisableEndpoint(ctx, "acct_1", off.ID, DisabledByCustomer)
+	require.NoError(t, err)
+
+	sent, err := d.Emit(ctx, scored())
+	require.NoError(t, err)
+	require.Equal(t, 2, sent.Deliveries)
+	later := create(func(*Endpoint) {})
+	for id, want := range map[string]int{a.ID: 1, b.ID: 1, off.ID: 0, later.ID: 0} {
+		got, err := d.ListDeliveries(ctx, DeliveryQuery{Account: "acct_1", Endpoint: id})
+		require.NoError(t, err)
+		require.Len(t, got, want)
+	}
+	_, err = d.UpdateEndpoint(ctx, "acct_1", a.ID, 0, EndpointPatch{Events: Set([]EventType{events.LeadCreated})})
+	require.NoError(t, err)
+	got, err := d.ListDeliveries(ctx, DeliveryQuery{Account: "acct_1", Endpoint: a.ID})
+	require.NoError(t, err)
+	require.Len(t, got, 1, "a changed event leaves what was emitted")
+	require.Equal(t, StatePending, got[0].State)
+
+	for account, want := range map[string]bool{"acct_1": true, "acct_2": true, "acct_3": false} {
+		wants, err := d.Wants(ctx, account, events.LeadScored)
+		require.NoError(t, err)
+		require.Equal(t, want, wants, account)
+	}
+	wants, err := d.Wants(ctx, "acct_1", events.ReplyReceived)
+	require.NoError(t, err)
+	require.False(t, wants)
+}
+
+func TestKeyMakesEmitIdempotent(t *testing.T) {
+	d := newDispatcher(t, nil)
+	_, err := d.CreateEndpoint(t.Context(), good())
+	require.NoError(t, err)
+	e := scored()
+	e.Key = "score:42"
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	ids, fresh := map[string]bool{}, 0
+	for range 100 {
+		wg.Go(func() {
+			sent, err := d.Emit(context.Background(), e)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil || sent.Deliveries != 1 {
+				t.Errorf("%+v, %v", sent, err)
+			}
+			ids[sent.ID] = true
+			if !sent.Duplicate {
+				fresh++
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, ids, 1, "one event under one key")
+	require.Equal(t, 1, fresh)
+	e.Account = "acct_2"
+	sent, err := d.Emit(t.Context(), e)
+	require.NoError(t, err)
+	require.False(t, sent.Duplicate, "a key is its account's")
+
+	again := scored()
+	again.ID = sent.ID
+	again.Account = "acct_2"
+	repeat, err := d.Emit(t.Context(), again)
+	require.NoError(t, err)
+	require.True(t, repeat.Duplicate, "and so is an ID given back")
+}
+
+// TestUnknownOutcome repeats an emit whose answer was lost.
+func TestUnknownOutcome(t *testing.T) {
+	store := &forgetful{MemoryStore: NewMemoryStore(nil)}
+	d, err := New(store, nil)
+	require.NoError(t, err)
+	_, err = d.CreateEndpoint(t.Context(), good())
+	require.NoError(t, err)
+	store.lose = true
+	e := scored()
+	sent, err := d.Emit(t.Context(), e)
+	require.ErrorIs(t, err, errLost)
+	require.NotEmpty(t, sent.ID, "the ID to repeat with")
+	store.lose = false
+	e.ID = sent.ID
+	again, err := d.Emit(t.Context(), e)
+	require.NoError(t, err)
+	require.Equal(t, Emitted{ID: sent.ID, Deliveries: 1, Duplicate: true}, again)
+	st, err := d.Stats(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, st.Pending)
+}
+
+var errLost = errors.New("the answer was lost")
+
+// forgetful is a store whose Append answers get lost.
+type forgetful struct {
+	*MemoryStore
+	lose bool
+}
+
+func (s *forgetful) Append(ctx context.Context, e []EventRecord) ([]Appended, error) {
+	out, err := s.MemoryStore.Append(ctx, e)
+	if s.lose {
+		return nil, errLost
+	}
+	return out, err
+}
+
+func TestFullStoreRefuses(t *testing.T) {
+	for _, o := range []MemoryOptions{{MaxPending: 2}, {MaxBytes: 2000}} {
+		d, err := New(NewMemoryStore(&o), nil)
+		require.NoError(t, err)
+		_, err = d.CreateEndpoint(t.Context(), good())
+		require.NoError(t, err)
+		for range 2 {
+			_, err = d.Emit(t.Context(), scored())
+			require.NoError(t, err)
+		}
+		_, err = d.Emit(t.Context(), scored())
+		require.ErrorIs(t, err, ErrFull)
+		require.ErrorContains(t, err, "raise MemoryOptions.Max")
+	}
+}
+
+func TestRawJSONAndPointers(t *testing.T) {
+	d := newDispatcher(t, nil)
+	_, err := d.CreateEndpoint(t.Context(), good())
+	require.NoError(t, err)
+	for _, data := range []any{events.LeadScoredData{}, &events.LeadScoredData{}, json.RawMessage(`{"lead":{"id":"l_1"},"unknown":true}`)} {
+		e := scored()
+		e.Data = data
+		_, err := d.Emit(t.Context(), e)
+		require.NoError(t, err)
+	}
+}
