@@ -44,7 +44,7 @@ func (s *MemoryStore) settle(o *Outcome, out *Settled, now instant) bool {
 		d.due, d.delay = now.add(o.Delay), o.Delay
 		heap.Fix(l.waiting(d), d.index)
 		if !d.resend {
-			s.attempted(l, d, o.Attempt, LastRetrying, now)
+			s.attempted(l, d, o.Attempt, LastRetrying, out, now)
 		}
 	case StateDead:
 		s.finish(d, StateDead, o.Reason, now)
@@ -68,7 +68,7 @@ func (d *memDelivery) settled(o *Outcome) bool {
 }
 
 // attempted shows a finished attempt in the lane's health.
-func (s *MemoryStore) attempted(l *memLane, d *memDelivery, a *Attempt, last LastState, now instant) {
+func (s *MemoryStore) attempted(l *memLane, d *memDelivery, a *Attempt, last LastState, out *Settled, now instant) {
 	if a == nil {
 		return
 	}
@@ -82,14 +82,15 @@ func (s *MemoryStore) attempted(l *memLane, d *memDelivery, a *Attempt, last Las
 	}
 	if last != LastDelivered && h.FailingSince.IsZero() {
 		h.FailingSince = s.time(now)
+		out.change(l, ChangeFailing, a.Error)
 	}
 }
 
 func (s *MemoryStore) succeeded(l *memLane, d *memDelivery, o *Outcome, out *Settled, now instant) {
-	s.attempted(l, d, o.Attempt, LastDelivered, now)
+	s.attempted(l, d, o.Attempt, LastDelivered, out, now)
 	h := &l.health
-	if h.Failing {
-		out.Changes = append(out.Changes, Change{l.config.Account, l.config.ID, ChangeRecovered, ""})
+	if h.Failing || !h.FailingSince.IsZero() {
+		out.change(l, ChangeRecovered, "")
 	}
 	h.Failing, h.Reason, h.FailingSince = false, "", time.Time{}
 	l.deadInRow = 0
@@ -104,7 +105,7 @@ func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled,
 	if d.resend {
 		return
 	}
-	s.attempted(l, d, o.Attempt, LastFailed, now)
+	s.attempted(l, d, o.Attempt, LastFailed, out, now)
 	if o.Reason == ReasonFailed {
 		l.deadInRow++
 	}
@@ -114,14 +115,14 @@ func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled,
 		l.config.Version++
 		l.config.UpdatedAt = s.time(now)
 		s.stop(l)
-		out.Changes = append(out.Changes, Change{l.config.Account, l.config.ID, ChangeDisabled, o.Disable})
+		out.change(l, ChangeDisabled, o.Disable)
 	}
 }
 
 // failing sets the error status.
 func (s *MemoryStore) failing(l *memLane, reason string, out *Settled) {
-	if !l.health.Failing && out != nil {
-		out.Changes = append(out.Changes, Change{l.config.Account, l.config.ID, ChangeFailing, reason})
+	if !l.health.Failing {
+		out.change(l, ChangeError, reason)
 	}
 	l.health.Failing, l.health.Reason = true, reason
 }
@@ -157,4 +158,11 @@ func (s *MemoryStore) hours(l *memLane, n int) []Hour {
 		}
 	}
 	return out
+}
+
+// change notes a turn for the host's hook; nobody is told when s is nil.
+func (s *Settled) change(l *memLane, kind ChangeKind, reason string) {
+	if s != nil {
+		s.Changes = append(s.Changes, Change{l.config.Account, l.config.ID, kind, reason})
+	}
 }

@@ -172,7 +172,7 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 }
 
 func (d *Dispatcher) drained(ctx context.Context) error {
-	for {
+	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
 		s, err := d.store.Stats(ctx)
 		if err != nil {
 			return err
@@ -180,7 +180,7 @@ func (d *Dispatcher) drained(ctx context.Context) error {
 		if s.Pending == 0 {
 			return nil
 		}
-		wait(ctx, nil, 5*time.Millisecond)
+		wait(ctx, nil, pause)
 		if ctx.Err() != nil {
 			return fmt.Errorf("webhook: Drain: %d deliveries still wait: %w", s.Pending, context.Cause(ctx))
 		}

@@ -303,7 +303,8 @@ type ChangeKind string
 
 // The kinds of Change.
 const (
-	ChangeFailing   ChangeKind = "failing"   // a delivery died; the endpoint has the error status
-	ChangeRecovered ChangeKind = "recovered" // a delivery succeeded; the error status is cleared
+	ChangeFailing   ChangeKind = "failing"   // an attempt failed, the first one since the last success; it is tried again
+	ChangeError     ChangeKind = "error"     // a delivery died; the endpoint has the error status
 	ChangeDisabled  ChangeKind = "disabled"  // the engine disabled the endpoint
+	ChangeRecovered ChangeKind = "recovered" // a delivery succeeded after any of these
 )
