@@ -1,0 +1,192 @@
+package webhook_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
+)
+
+func TestCap(t *testing.T) {
+	for want, opts := range map[int]webhook.Options{4: {}, 9: {MaxInFlight: 9}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, opts)
+			_, rc := w.endpoint("a.example.com", nil, slow(100*time.Millisecond))
+			w.emit(200)
+			w.drain()
+			require.Equal(t, 200, rc.count())
+			require.Equal(t, want, rc.most)
+		})
+	}
+}
+
+func TestFIFO(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.FIFO = true }, func(n int, w http.ResponseWriter, r *http.Request) {
+			if n%3 == 0 {
+				w.WriteHeader(500)
+			}
+		})
+		w.run()
+		sent := w.emit(10)
+		w.drain()
+		var order []string
+		for _, r := range rc.requests() {
+			if id := r.header.Get("Webhook-Id"); len(order) == 0 || order[len(order)-1] != id {
+				order = append(order, id)
+			}
+		}
+		require.Len(t, order, 10, "a failing one is retried to its end before the next begins")
+		for i, s := range sent {
+			require.Equal(t, s.ID, order[i])
+		}
+		require.Equal(t, 1, rc.most)
+	})
+}
+
+func TestRate(t *testing.T) {
+	for _, rate := range []float64{0.5, 5, 50} {
+		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, webhook.Options{})
+				_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.PerSecond = rate }, slow(20*time.Millisecond))
+				w.run()
+				w.emit(100)
+				w.drain()
+				got := rc.requests()
+				took := got[99].at.Sub(got[0].at).Seconds()
+				require.GreaterOrEqual(t, took, 90/rate, "never faster")
+				require.LessOrEqual(t, took, 115/rate, "and not much slower")
+			})
+		})
+	}
+}
+
+// TestBreaker holds that an endpoint that fails for long costs one request
+// per probe, however much waits.
+func TestBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		e, rc := w.endpoint("a.example.com", nil, status(500))
+		w.run()
+		w.emit(1000)
+		time.Sleep(time.Hour)
+		n := rc.count()
+		require.GreaterOrEqual(t, n, 8, "8 different deliveries must fail first")
+		require.Less(t, n, 30, "then it is only probed, at most every 30 s and then less")
+		require.Equal(t, 1000, w.record(e).Pending)
+		rc.set(nil)
+		time.Sleep(15 * time.Minute) // the next probe comes within 11
+		w.drain()
+		require.Zero(t, w.record(e).Pending)
+		require.GreaterOrEqual(t, rc.count(), 1000+n)
+		require.False(t, w.record(e).Health.Failing)
+	})
+}
+
+// TestBreakerDelaysNothingWhereLittleWaits: with fewer than 8 pending every
+// delivery gets its 4 attempts at its own times.
+func TestBreakerDelaysNothingWhereLittleWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		_, rc := w.endpoint("a.example.com", nil, status(500))
+		w.run()
+		for range 4 { // the breaker opens on the way, with 5 waiting at a time
+			w.emit(5)
+			time.Sleep(3 * time.Hour)
+		}
+		w.drain()
+		at := map[string][]time.Time{}
+		for _, r := range rc.requests() {
+			at[r.header.Get("Webhook-Id")] = append(at[r.header.Get("Webhook-Id")], r.at)
+		}
+		require.Len(t, at, 20)
+		for _, times := range at {
+			require.Len(t, times, 4)
+			for i, want := range []time.Duration{30 * time.Second, 10 * time.Minute, 2 * time.Hour} {
+				d := times[i+1].Sub(times[i])
+				require.InDelta(t, float64(want+want/20), float64(d), float64(want/20+time.Second), "retry %d", i+1)
+			}
+		}
+	})
+}
+
+// TestHangingEndpointsDelayNobody: half of the endpoints never answer.
+func TestHangingEndpointsDelayNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightTotal: 64})
+		var healthy []*receiver
+		for i := range 100 {
+			reply := hang
+			if i%2 == 0 {
+				reply = slow(10 * time.Millisecond)
+			}
+			_, rc := w.endpoint(fmt.Sprintf("h%d.example.com", i), nil, reply)
+			if i%2 == 0 {
+				healthy = append(healthy, rc)
+			}
+		}
+		w.run()
+		for range 600 { // a minute of events
+			w.emit(1)
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(5 * time.Second)
+		for _, rc := range healthy {
+			got := rc.requests()
+			require.Len(t, got, 600)
+			require.Less(t, got[599].at.Sub(w.began), 62*time.Second, "delivered while the others hang")
+		}
+	})
+}
+
+func TestHostLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightHost: 16})
+		_, rc := w.endpoint("zap.example.com", nil, slow(time.Second))
+		for i := range 99 {
+			_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n", URL: fmt.Sprintf("https://zap.example.com/%d", i),
+				Events: []webhook.EventType{events.LeadScored}})
+			require.NoError(t, err)
+		}
+		_, other := w.endpoint("b.example.com", nil, nil)
+		w.run()
+		w.emit(2)
+		w.drain()
+		require.Equal(t, 200, rc.count())
+		require.LessOrEqual(t, rc.most, 16)
+		require.Greater(t, rc.most, 12)
+		for _, r := range other.requests() {
+			require.Less(t, r.at.Sub(w.began), time.Second, "other hosts do not wait for it")
+		}
+	})
+}
+
+// TestLoudAccount: one account emits a hundred times more than another.
+func TestLoudAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightTotal: 16})
+		for i := range 10 {
+			w.endpoint(fmt.Sprintf("l%d.example.com", i), func(e *webhook.Endpoint) { e.Account = "loud" }, slow(20*time.Millisecond))
+		}
+		_, quiet := w.endpoint("q.example.com", nil, slow(20*time.Millisecond))
+		w.emitOf(1000, "loud", events.LeadScored, events.LeadScoredData{})
+		w.run()
+		for range 10 {
+			w.emit(1)
+			time.Sleep(500 * time.Millisecond)
+		}
+		for i, r := range quiet.requests() {
+			require.Less(t, r.at.Sub(w.began), time.Duration(i)*500*time.Millisecond+250*time.Millisecond)
+		}
+		require.Equal(t, 10, quiet.count())
+		w.drain()
+	})
+}
