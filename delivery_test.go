@@ -137,7 +137,9 @@ func TestWhatCountsAsFailure(t *testing.T) {
 		reply func(int, http.ResponseWriter, *http.Request)
 		class string
 	}{
-		"redirect":  {func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://b.example.com/", 301) }, webhook.ClassRedirect},
+		"redirect": {func(_ int, w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://b.example.com/", 301)
+		}, webhook.ClassRedirect},
 		"not found": {status(404), webhook.ClassStatus},
 		"hangs":     {hang, webhook.ClassTimeout},
 		"drops":     {func(int, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, webhook.ClassReset},

@@ -17,6 +17,8 @@ const (
 	wakeInterval = 10 * time.Millisecond
 )
 
+const longSleep = time.Hour // when only a signal brings work
+
 // askInterval is how long the loop may sleep.
 func (e *engine) askInterval() time.Duration {
 	e.mu.Lock()

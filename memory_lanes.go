@@ -7,7 +7,9 @@ import (
 	"time"
 )
 
-const longSleep = time.Hour // what Claim says when nothing is in sight
+// memoryPoll is how soon a dispatcher finds what another one of the same
+// process has emitted.
+const memoryPoll = time.Second
 
 // Claim implements [Lanes].
 func (s *MemoryStore) Claim(_ context.Context, max int, lease time.Duration) ([]Claim, time.Duration, error) {
@@ -29,9 +31,9 @@ func (s *MemoryStore) Claim(_ context.Context, max int, lease time.Duration) ([]
 		}
 	}
 	if len(s.ready) == 0 {
-		return claims, longSleep, nil
+		return claims, memoryPoll, nil
 	}
-	return claims, min(longSleep, time.Duration(s.ready[0].readyAt-min(now, s.ready[0].readyAt))), nil
+	return claims, min(memoryPoll, time.Duration(s.ready[0].readyAt-min(now, s.ready[0].readyAt))), nil
 }
 
 // holds returns the lane if h is its current claim.

@@ -184,7 +184,7 @@ func TestLoudAccount(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 		}
 		for i, r := range quiet.requests() {
-			require.Less(t, r.at.Sub(w.began), time.Duration(i)*500*time.Millisecond+250*time.Millisecond)
+			require.Less(t, r.at.Sub(w.began), time.Duration(i)*500*time.Millisecond+400*time.Millisecond)
 		}
 		require.Equal(t, 10, quiet.count())
 		w.drain()

@@ -157,21 +157,9 @@ func (d *Dispatcher) Ready() error {
 }
 
 // Drain waits until no delivery waits any more: every one is delivered or
-// dead. If Run is not running it delivers itself meanwhile. It is for tests
-// and one-off programs, and ends with ctx's error when ctx does.
+// dead. It delivers nothing itself: Run has to be running, here or elsewhere.
+// It is for tests and one-off programs, and ends with an error when ctx does.
 func (d *Dispatcher) Drain(ctx context.Context) error {
-	run, stop := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(run) }()
-	err := d.drained(ctx)
-	stop()
-	if runErr := <-ended; !errors.Is(runErr, ErrRunning) {
-		err = errors.Join(err, runErr)
-	}
-	return err
-}
-
-func (d *Dispatcher) drained(ctx context.Context) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
 		s, err := d.store.Stats(ctx)
 		if err != nil {

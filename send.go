@@ -83,6 +83,9 @@ func (e *engine) send(f *flight) (Attempt, time.Duration) {
 	}
 	res := e.d.client.Post(f.lane.ctx, req)
 	a = newAttempt(a.N, res)
+	if a.Class == ClassInternal {
+		e.o.Logger.Error("webhook: could not send", "endpoint", t.config.ID, "error", res.Cause)
+	}
 	return a, parseRetryAfter(res.RetryAfter, time.Now(), MaxRetryAfter)
 }
 
@@ -115,7 +118,7 @@ func (e *engine) landed(f *flight, a Attempt, retryAfter time.Duration) *flight 
 	e.sched.Done(f.ticket)
 	l := f.lane
 	l.flying--
-	if a.Result != ResultInterrupted && !f.delivery.Resend {
+	if a.Result != ResultInterrupted && a.Class != ClassInternal && !f.delivery.Resend { // it says something about the endpoint
 		l.pace.Done(pace.Result{
 			Delivery: f.delivery.ID, OK: a.Result == ResultDelivered, Throttled: throttles(a.Status),
 			RetryAfter: retryAfter, Took: a.Took,

@@ -60,6 +60,9 @@ func (w *world) runs(d *webhook.Dispatcher) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
+	for d.Ready() != nil {
+		time.Sleep(time.Millisecond)
+	}
 	stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	w.t.Cleanup(func() { _ = stop() })
 	return stop
@@ -160,9 +163,12 @@ func (w *world) emitOf(n int, account string, typ webhook.EventType, data any) [
 	return out
 }
 
-// drain waits until nothing waits any more.
+// drain delivers until nothing waits any more.
 func (w *world) drain() {
 	w.t.Helper()
+	if w.stop == nil {
+		w.run()
+	}
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*24*time.Hour)
 	defer cancel()
 	require.NoError(w.t, w.d.Drain(ctx))
