@@ -67,7 +67,7 @@ func (e *engine) wants() []Want {
 			continue
 		}
 		w := Want{Hold: l.hold, Max: n, Exclude: exclude, Version: l.target.config.Version}
-		if l.failed > 0 || l.pace.Open() || len(exclude) > 0 {
+		if l.failed > 0 || l.pace.Open() {
 			w.Count = pace.Threshold
 		}
 		for id := range l.hands {
@@ -159,9 +159,6 @@ func (e *engine) hand(l *lane, ds []Delivery, now time.Time) {
 	}
 }
 
-// hidden says whether deliveries of paused types may wait in the lane.
-func (e *engine) hidden(l *lane) bool { return l.pending > 0 && len(e.pausedTypes()) > 0 }
-
 func (e *engine) pausedTypes() []EventType {
 	var types []EventType
 	for _, p := range e.pauses.List {
@@ -176,15 +173,7 @@ func (e *engine) pausedAll() bool { return slices.Contains(e.pauses.List, Pause{
 
 // paused says whether nothing of the lane may be sent.
 func (e *engine) paused(l *lane) bool {
-	c := &l.target.config
-	types := 0
-	for _, p := range e.pauses.List {
-		switch {
-		case p == Pause{}, p.Account != "" && p.Account == c.Account, p.Host != "" && p.Host == l.target.host:
-			return true
-		case p.Type != "" && slices.Contains(c.Events, p.Type):
-			types++
-		}
-	}
-	return types > 0 && types == len(c.Events)
+	return slices.ContainsFunc(e.pauses.List, func(p Pause) bool {
+		return p == Pause{} || p.Account != "" && p.Account == l.target.config.Account || p.Host != "" && p.Host == l.target.host
+	})
 }

@@ -81,6 +81,7 @@ type flight struct {
 	ticket   *fair.Ticket[*lane]
 	began    time.Time
 	overdue  bool
+	version  int64 // of the endpoint, as it is sent to
 }
 
 func newEngine(d *Dispatcher) *engine {
@@ -209,10 +210,11 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 // giveBack queues the lane's return.
 func (e *engine) giveBack(l *lane, mark int64) {
 	l.rest = max(l.rest, l.pace.Wait(time.Now(), e.limits(l)))
-	if e.hidden(l) { // what waits is of a paused type: look again soon
-		l.rest = max(l.rest, pauseInterval)
+	r := Return{Hold: l.hold, Mark: mark, Pause: l.rest, Park: l.park, Pace: l.pace.Marshal()}
+	if exclude := e.pausedTypes(); r.Park == 0 && mark != MarkAny && len(exclude) > 0 {
+		r.Park, r.Exclude = e.pauses.Seq, exclude
 	}
-	e.returns = append(e.returns, Return{Hold: l.hold, Mark: mark, Pause: l.rest, Park: l.park, Pace: l.pace.Marshal()})
+	e.returns = append(e.returns, r)
 	e.release(l)
 	notify(e.settleSignal)
 }

@@ -132,6 +132,7 @@ type memDelivery struct {
 	reason      Reason
 	allGone     bool // every attempt so far answered 410
 	resend      bool
+	moot        bool // it resends what had been delivered
 	undelivered bool
 	forgotten   bool
 	of          int64
@@ -229,7 +230,7 @@ func (s *MemoryStore) finish(d *memDelivery, state State, reason Reason, now ins
 		s.finished.push(d)
 	}
 	d.state, d.reason, d.finished = state, reason, now
-	s.setUndelivered(d, state == StateDead && reason != ReasonDiscarded)
+	s.setUndelivered(d, state == StateDead && reason != ReasonDiscarded && !d.moot)
 	for s.finished.len() > s.options.MaxLog {
 		s.forget(s.finished.pop())
 	}

@@ -1,6 +1,9 @@
 package webhook
 
-import "container/heap"
+import (
+	"container/heap"
+	"slices"
+)
 
 // laneHeap orders lanes by the time they are ready.
 type laneHeap []*memLane
@@ -98,4 +101,21 @@ func (q *queue[T]) pop() T {
 		q.items, q.head = q.items[:n], 0
 	}
 	return x
+}
+
+// earliest is when the first delivery is due whose type is not excluded. By
+// ID an excluded one blocks those behind it.
+func (h *deliveryHeap) earliest(exclude []EventType) instant {
+	if d := h.first(); d == nil || h.byID && slices.Contains(exclude, d.event.Type) {
+		return never
+	} else if !slices.Contains(exclude, d.event.Type) {
+		return d.due
+	}
+	at := never
+	for _, d := range h.items {
+		if !slices.Contains(exclude, d.event.Type) {
+			at = min(at, d.due)
+		}
+	}
+	return at
 }

@@ -144,20 +144,20 @@ func (s *MemoryStore) giveBack(r Return, now instant) bool {
 	if l == nil || r.Mark != MarkAny && r.Mark != l.mark || r.Park != 0 && r.Park != s.pauseSeq {
 		return false
 	}
-	l.held, l.pace, l.notBefore = false, r.Pace, now.add(r.Pause)
-	at := never
-	switch {
-	case r.Park != 0:
-		l.parked = true
+	l.held, l.parked = false, r.Park != 0
+	l.pace, l.notBefore = r.Pace, now.add(r.Pause)
+	switch at := never; {
+	case l.parked && len(r.Exclude) == 0:
+		s.setReady(l, at)
 	case r.Mark == MarkAny:
-		at = l.notBefore
+		s.setReady(l, l.notBefore)
 	default:
-		for _, d := range []*memDelivery{l.queue.first(), l.resends.first()} {
-			if d != nil {
-				at = min(at, max(d.due, l.notBefore))
+		for _, q := range []*deliveryHeap{&l.queue, &l.resends} {
+			if due := q.earliest(r.Exclude); due != never {
+				at = min(at, max(due, l.notBefore))
 			}
 		}
+		s.setReady(l, at)
 	}
-	s.setReady(l, at)
 	return true
 }

@@ -129,7 +129,8 @@ func (s *MemoryStore) again(q DeliveryQuery, resend bool, ok func(*memDelivery) 
 		return ok(d) && d.lane.config.Enabled && d.event.Body != nil
 	})
 	for _, d := range found {
-		n := &memDelivery{event: d.event, created: now, due: now, resend: resend, of: d.id}
+		n := &memDelivery{event: d.event, created: now, due: now, resend: resend, of: d.id,
+			moot: d.moot || d.state == StateDelivered}
 		s.enqueue(d.lane, n)
 		d.resentAs = n.id
 		s.setUndelivered(d, false)

@@ -110,7 +110,7 @@ func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled,
 		l.deadInRow++
 	}
 	s.failing(l, reason, out)
-	if o.Disable != "" && l.config.Enabled {
+	if o.Disable != "" && l.config.Enabled && l.config.Version == o.Version {
 		l.config.Enabled, l.config.DisabledBy, l.config.DisabledReason = false, DisabledByEngine, o.Disable
 		l.config.Version++
 		l.config.UpdatedAt = s.time(now)

@@ -68,6 +68,7 @@ func (e *engine) sendLoop(f *flight) {
 func (e *engine) send(f *flight) (Attempt, time.Duration) {
 	e.mu.Lock()
 	t := f.lane.target
+	f.version = t.config.Version
 	e.mu.Unlock()
 	a := Attempt{N: f.delivery.Attempts + 1, Result: ResultFailed}
 	defer func() { e.observe(f, t, a) }()
@@ -165,7 +166,7 @@ func (e *engine) outcome(f *flight, a Attempt, retryAfter time.Duration) Outcome
 	}
 	o.State, o.Reason = StateDead, ReasonFailed
 	if !d.Resend {
-		o.Disable = e.disable(f.lane, d, a)
+		o.Disable, o.Version = e.disable(f.lane, d, a), f.version
 	}
 	return o
 }

@@ -86,7 +86,7 @@ func (e *engine) returnAgain(returns []Return, h Hold) {
 			if r.Park != 0 { // by pauses of the past
 				r.Pause = max(r.Pause, pauseInterval)
 			}
-			r.Mark, r.Park = MarkAny, 0
+			r.Mark, r.Park, r.Exclude = MarkAny, 0, nil
 			e.returns = append(e.returns, r)
 			notify(e.settleSignal)
 		}

@@ -29,9 +29,11 @@ import (
 //     be shared.
 //   - A nil error means done, as durably as the store promises. One of the
 //     sentinels ([ErrNotFound], [ErrConflict], [ErrLimit], [ErrDisabled],
-//     [ErrFull]) means refused, and nothing changed. Any other error means
-//     that the outcome is unknown: the caller may repeat the call with the
-//     same arguments, and the repeat does no harm.
+//     [ErrFull]) means refused, and this call changed nothing. Any other
+//     error means that the outcome is unknown: the caller may repeat the call
+//     with the same arguments, and the repeat does no harm. If the first one
+//     was applied after all, the repeat may be refused ([ErrConflict] for an
+//     update, [ErrNotFound] for a delete) or find nothing left to do.
 //   - The store has one clock. Callers pass durations, so that a caller's
 //     skewed clock neither steals a lease nor moves a retry.
 //   - A record of another account is not found, like one that never existed.
@@ -118,7 +120,9 @@ type Lanes interface {
 	// Settle applies what was sent, with history, health and counters, and
 	// then gives lanes back: one durable step. See [Outcome] and [Return]
 	// for what is accepted. Outcomes of several lanes come mixed; those of
-	// endpoints that are gone are dropped.
+	// endpoints that are gone are dropped. Of several outcomes for one
+	// delivery (of a stale holder and the present one) a delivered one wins,
+	// and else the first that is accepted.
 	Settle(ctx context.Context, outcomes []Outcome, returns []Return) (Settled, error)
 }
 
@@ -131,7 +135,9 @@ type Log interface {
 	// Resend makes a new delivery of the same event, with one attempt and
 	// outside FIFO order, for each matching delivery that is not pending and
 	// whose last resend, if any, is not pending either. The old one leaves
-	// the undelivered count. A delivery whose body was purged is skipped.
+	// the undelivered count, and the new one is in it if it dies, unless what
+	// it resends had been delivered. A delivery whose body was purged is
+	// skipped. A repeat after the first resend has ended sends again.
 	// At most q.Limit are resent; n tells how many. A query for one endpoint
 	// that is disabled is ErrDisabled; deliveries of disabled endpoints are
 	// skipped in a wider one.
@@ -256,7 +262,9 @@ type Delivery struct {
 // and After is its number of counted attempts; so a repeat, and a late answer
 // of a holder that was superseded, change nothing. An attempt is recorded in
 // either case, once for each delivery, number and token: one that was not
-// applied as superseded.
+// applied as superseded. One whose Result is [ResultInterrupted] is recorded
+// and changes nothing else; nothing is sent for that delivery under the same
+// token again.
 type Outcome struct {
 	Hold
 	Delivery int64
@@ -266,18 +274,25 @@ type Outcome struct {
 	Delay    time.Duration // StatePending: until it is due again
 	Reason   Reason        // StateDead
 	Disable  string        // StateDead: disable the endpoint, for this reason, if the outcome applies
+	Version  int64         // of the endpoint as it was sent to: another one is not disabled
 }
 
 // Return gives a lane back. It is accepted only while Hold is the lane's
 // current claim, and, unless Mark is [MarkAny], only while the lane's mark is
 // still Mark. The lane is then ready at its earliest due time, or at once for
 // MarkAny, and in neither case before Pause has passed.
+//
+// With Park, deliveries of the types in Exclude, or all of them if it is
+// empty, do not make the lane ready: they wait until a pause is lifted, the
+// endpoint is changed, or something is appended. Park is the Pauses.Seq that
+// the caller judged by; another one is refused.
 type Return struct {
 	Hold
-	Mark  int64
-	Pause time.Duration
-	Park  int64  // not 0: wait for the next lifted pause or append; refused unless it is Pauses.Seq
-	Pace  []byte // for the next holder
+	Mark    int64
+	Pause   time.Duration
+	Park    int64       // 0: nothing is paused
+	Exclude []EventType // with Park: the paused types; empty for all
+	Pace    []byte      // for the next holder
 }
 
 // MarkAny in a Return says that work is left in the lane.
