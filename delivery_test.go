@@ -189,7 +189,7 @@ func TestGoneDisables(t *testing.T) {
 		require.Equal(t, 1, w.emit(1)[0].Deliveries, "only the other one gets it")
 		w.drain()
 		require.Equal(t, 4, rc.count())
-		_, err = w.d.Recover(t.Context(), account, e.ID, time.Time{}, 0)
+		_, err = w.d.Recover(t.Context(), account, e.ID, time.Time{}, time.Time{}, 0)
 		require.ErrorIs(t, err, webhook.ErrDisabled)
 
 		rc.set(nil)
@@ -197,7 +197,7 @@ func TestGoneDisables(t *testing.T) {
 		require.NoError(t, err)
 		w.drain()
 		require.Equal(t, 4, rc.count(), "what it missed comes only on request")
-		n, err := w.d.Recover(t.Context(), account, e.ID, time.Time{}, 0)
+		n, err := w.d.Recover(t.Context(), account, e.ID, time.Time{}, time.Time{}, 0)
 		require.NoError(t, err)
 		require.Equal(t, 2, n, "the one that died and the one that was missed")
 		w.drain()

@@ -17,7 +17,7 @@ type engine struct {
 	store Store
 	o     *Options
 
-	claimSignal, dueSignal, settleSignal chan struct{} // each holds one signal
+	claimSignal, dueSignal, settleSignal, watchSignal chan struct{} // each holds one signal
 
 	sending sync.WaitGroup // the goroutines that send
 	changes chan struct{}  // signals that news is not empty
@@ -88,7 +88,7 @@ func newEngine(d *Dispatcher) *engine {
 	signal := func() chan struct{} { return make(chan struct{}, 1) }
 	return &engine{
 		d: d, store: d.store, o: &d.options,
-		claimSignal: signal(), dueSignal: signal(), settleSignal: signal(), changes: signal(),
+		claimSignal: signal(), dueSignal: signal(), settleSignal: signal(), watchSignal: signal(), changes: signal(),
 		lanes:   map[string]*lane{},
 		flights: map[*flight]struct{}{},
 		targets: map[string]*target{},

@@ -203,8 +203,8 @@ func TestResend(t *testing.T) {
 		before := w.record(e).Health
 		require.Equal(t, 1, before.Undelivered)
 
-		require.NoError(t, w.d.Resend(t.Context(), account, id))
-		require.ErrorIs(t, w.d.Resend(t.Context(), account, id), webhook.ErrConflict, "while it waits")
+		require.NoError(t, w.resend(id))
+		require.ErrorIs(t, w.resend(id), webhook.ErrConflict, "while it waits")
 		require.Zero(t, w.record(e).Health.Undelivered, "leaves the count when its resend is accepted")
 		w.drain()
 		require.Equal(t, 2, rc.count(), "one attempt")
@@ -219,7 +219,7 @@ func TestResend(t *testing.T) {
 		require.True(t, log[0].Resend)
 		require.Equal(t, id, log[0].Of)
 		require.Equal(t, log[0].ID, log[1].ResentAs)
-		require.NoError(t, w.d.Resend(t.Context(), account, log[0].ID))
+		require.NoError(t, w.resend(log[0].ID))
 		w.drain()
 		require.Zero(t, w.record(e).Health.Undelivered)
 		require.False(t, w.record(e).Health.Failing, "a resend's success clears the error status")
@@ -227,12 +227,12 @@ func TestResend(t *testing.T) {
 		require.Equal(t, got[0].body, got[2].body, "the same bytes")
 		require.Equal(t, sent.ID, got[2].header.Get("Webhook-Id"), "the same id")
 		require.NotEqual(t, got[0].header["Webhook-Signature"], got[2].header["Webhook-Signature"], "signed anew")
-		require.NoError(t, w.d.Resend(t.Context(), account, w.log(e)[0].ID), "also what was delivered")
+		require.NoError(t, w.resend(w.log(e)[0].ID), "also what was delivered")
 		w.drain()
 
 		w.patch(e, webhook.EndpointPatch{Enabled: webhook.Set(false)})
-		require.ErrorIs(t, w.d.Resend(t.Context(), account, id), webhook.ErrDisabled)
-		require.ErrorIs(t, w.d.Resend(t.Context(), account, 999), webhook.ErrNotFound)
+		require.ErrorIs(t, w.resend(id), webhook.ErrDisabled)
+		require.ErrorIs(t, w.resend(999), webhook.ErrNotFound)
 	})
 }
 
@@ -245,6 +245,7 @@ func TestRecoverInSteps(t *testing.T) {
 		w.drain()
 		time.Sleep(time.Hour)
 		since := time.Now()
+		until := since.Add(time.Hour)
 		w.emit(5)
 		w.drain()
 		require.Equal(t, 8, w.record(e).Health.Undelivered)
@@ -252,7 +253,7 @@ func TestRecoverInSteps(t *testing.T) {
 		rc.set(status(500))
 		var steps []int
 		for {
-			n, err := w.d.Recover(t.Context(), account, e.ID, since, 2)
+			n, err := w.d.Recover(t.Context(), account, e.ID, since, until, 2)
 			require.NoError(t, err)
 			if n == 0 {
 				break

@@ -46,41 +46,38 @@ func (d *Dispatcher) Delivery(ctx context.Context, account string, id int64) (De
 	return found[0], nil
 }
 
-// Resend sends a finished delivery again, delivered or dead: once, at once,
-// with the same webhook-id and bytes, signed anew. It is [ErrDisabled] for an
-// endpoint that is disabled, [ErrNotFound] if there is no such delivery or
-// its payload was purged, and [ErrConflict] while the delivery, or its last
-// resend, is still waiting.
-func (d *Dispatcher) Resend(ctx context.Context, account string, id int64) error {
-	r, err := d.Delivery(ctx, account, id)
+// Resend sends a finished delivery again, delivered or dead: once, with the
+// same webhook-id and bytes, signed anew. It returns the ID of the new
+// delivery. It is [ErrDisabled] for an endpoint that is disabled,
+// [ErrNotFound] if there is no such delivery or its payload was purged, and
+// [ErrConflict] while the delivery, or its last resend, is still waiting.
+//
+// An endpoint that is being left alone, because it asked for it or fails all
+// the time, gets the resend when that is over.
+func (d *Dispatcher) Resend(ctx context.Context, account string, id int64) (int64, error) {
+	op := newID()
+	n, err := d.store.Resend(ctx, account, id, op)
+	if err != nil && !isRefusal(err) && ctx.Err() == nil {
+		n, err = d.store.Resend(ctx, account, id, op) // the outcome is unknown
+	}
 	if err != nil {
-		return err
-	}
-	if r.Body == nil {
-		return fmt.Errorf("%w: the payload of delivery %d is not kept any more", ErrNotFound, id)
-	}
-	n, err := d.store.Resend(ctx, DeliveryQuery{Account: account, Endpoint: r.Endpoint, IDs: []int64{id}, Limit: 1})
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return fmt.Errorf("%w: delivery %d, or its last resend, is still waiting", ErrConflict, id)
+		return 0, fmt.Errorf("%w: delivery %d", err, id)
 	}
 	d.wake()
-	return nil
+	return n, nil
 }
 
-// Recover makes what an endpoint did not get since a time pending again, with
-// all retries: deliveries that died and were neither resent nor dismissed,
-// and events that it missed after the engine had disabled it. It takes at
-// most limit of them (0 means 100; at most 1,000), oldest first, and returns
-// how many: call it again while that is not 0. It is [ErrDisabled] for an
-// endpoint that is disabled.
-func (d *Dispatcher) Recover(ctx context.Context, account, endpoint string, since time.Time, limit int) (int, error) {
-	if _, err := d.Endpoint(ctx, account, endpoint); err != nil {
-		return 0, err
-	}
-	n, err := d.store.Recover(ctx, DeliveryQuery{Account: account, Endpoint: endpoint, Since: since, Limit: limit})
+// Recover makes what an endpoint did not get pending again, with all retries:
+// deliveries that were emitted from since until until, died, and were neither
+// resent nor dismissed, and events that it missed after the engine had
+// disabled it. A zero since means from the beginning, a zero until now.
+//
+// It takes at most limit of them (0 means 100; at most 1,000), oldest first,
+// and returns how many. To recover all, call it until that is 0, each time
+// with the same until, so that what dies again meanwhile is not taken again.
+// It is [ErrDisabled] for an endpoint that is disabled.
+func (d *Dispatcher) Recover(ctx context.Context, account, endpoint string, since, until time.Time, limit int) (int, error) {
+	n, err := d.store.Recover(ctx, DeliveryQuery{Account: account, Endpoint: endpoint, Since: since, Until: until, Limit: limit})
 	if n > 0 {
 		d.wake()
 	}

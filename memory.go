@@ -17,20 +17,21 @@ type MemoryStore struct {
 	options MemoryOptions
 	start   time.Time
 
-	mu       sync.Mutex
-	accounts map[string]*memAccount
-	lanes    map[string]*memLane
-	ready    laneHeap
-	events   map[string]*memEvent
-	stored   queue[*memEvent]    // events with a body, as they were appended
-	bare     queue[*memEvent]    // events without
-	keys     queue[memKey]       // keys as they were used
-	finished queue[*memDelivery] // deliveries as they ended
-	bodies   int64
-	pending  int
-	lastID   int64
-	pauses   map[Pause]bool
-	pauseSeq int64
+	mu        sync.Mutex
+	accounts  map[string]*memAccount
+	lanes     map[string]*memLane
+	ready     laneHeap
+	events    map[string]*memEvent
+	stored    queue[*memEvent]    // events with a body, as they were appended
+	bare      queue[*memEvent]    // events without
+	keys      queue[memKey]       // keys as they were used
+	finished  queue[*memDelivery] // deliveries as they ended
+	bodies    int64
+	pending   int
+	lastID    int64
+	lastToken int64
+	pauses    map[Pause]bool
+	pauseSeq  int64
 }
 
 // MemoryOptions bound what a [MemoryStore] holds. The zero value means the
@@ -135,6 +136,7 @@ type memDelivery struct {
 	moot        bool // it resends what had been delivered
 	undelivered bool
 	forgotten   bool
+	op          string
 	of          int64
 	resentAs    int64
 	index       int // in its heap
@@ -191,15 +193,13 @@ func (s *MemoryStore) stop(l *memLane) {
 		l.notBefore = max(l.notBefore, l.readyAt) // its holder may send until then
 	}
 	l.held, l.parked = false, false
-	l.token++
+	s.newToken(l)
 	s.setReady(l, never)
 }
 
-// resume makes a stopped or parked lane ready.
-func (s *MemoryStore) resume(l *memLane, now instant) {
-	l.parked = false
-	l.mark++
-	s.setReady(l, max(now, l.notBefore))
+func (s *MemoryStore) newToken(l *memLane) {
+	s.lastToken++
+	l.token = s.lastToken
 }
 
 // enqueue adds a delivery that waits.
@@ -228,6 +228,9 @@ func (s *MemoryStore) finish(d *memDelivery, state State, reason Reason, now ins
 		d.event.pending--
 		s.pending--
 		s.finished.push(d)
+		if d.lane.queue.byID && !d.lane.held { // the next one comes to the head
+			s.wake(d.lane, now)
+		}
 	}
 	d.state, d.reason, d.finished = state, reason, now
 	s.setUndelivered(d, state == StateDead && reason != ReasonDiscarded && !d.moot)
@@ -344,7 +347,7 @@ func (s *MemoryStore) SetPause(_ context.Context, p Pause, on bool) error {
 	delete(s.pauses, p)
 	for _, l := range s.lanes {
 		if l.parked {
-			s.resume(l, s.now())
+			s.wake(l, s.now())
 		}
 	}
 	return nil

@@ -27,11 +27,10 @@ func (s *MemoryStore) PutEndpoint(_ context.Context, e Endpoint, limit int) (End
 	e.CreatedAt, e.UpdatedAt = l.config.CreatedAt, s.time(now)
 	l.config = e
 	l.queue.reorder(e.FIFO)
-	switch {
-	case was && !e.Enabled:
+	if was && !e.Enabled {
 		s.stop(l)
-	case !was && e.Enabled, l.parked: // what a parked lane waits for may not concern it any more
-		s.resume(l, now)
+	} else {
+		s.wake(l, now)
 	}
 	return l.config, nil
 }
@@ -50,7 +49,8 @@ func (s *MemoryStore) createEndpoint(l *memLane, e Endpoint, limit int, now inst
 	e.Version = 1
 	e.CreatedAt = s.time(now)
 	e.UpdatedAt = e.CreatedAt
-	l = &memLane{config: e, readyAt: never, index: -1, health: Health{Last: LastNever}}
+	s.lastToken++ // not one that a deleted lane of the same ID had
+	l = &memLane{config: e, token: s.lastToken, readyAt: never, index: -1, health: Health{Last: LastNever}}
 	l.queue.byID = e.FIFO
 	s.lanes[e.ID] = l
 	a.lanes = append(a.lanes, l)

@@ -23,7 +23,7 @@ func (s *MemoryStore) Claim(_ context.Context, max int, lease time.Duration) ([]
 	claims := make([]Claim, len(taken))
 	for i, l := range taken {
 		l.held = true
-		l.token++
+		s.newToken(l)
 		s.setReady(l, now.add(lease))
 		claims[i] = Claim{Hold: Hold{l.config.ID, l.token}, Config: l.config, Pace: l.pace, DeadInRow: l.deadInRow}
 		if !l.health.FailingSince.IsZero() {
@@ -129,6 +129,11 @@ func (s *MemoryStore) Settle(_ context.Context, outcomes []Outcome, returns []Re
 	out := Settled{Applied: make([]bool, len(outcomes))}
 	for i := range outcomes {
 		out.Applied[i] = s.settle(&outcomes[i], &out, now)
+	}
+	for i := range outcomes {
+		if o := &outcomes[i]; out.Applied[i] && o.Disable != "" {
+			s.disable(o, &out, now)
+		}
 	}
 	for _, r := range returns {
 		if !s.giveBack(r, now) {

@@ -100,20 +100,32 @@ func (s *MemoryStore) record(d *memDelivery, body bool) DeliveryRecord {
 }
 
 // Resend implements [Log].
-func (s *MemoryStore) Resend(_ context.Context, q DeliveryQuery) (int, error) {
-	return s.again(q, true, func(d *memDelivery) bool {
-		last := d.lane.find(d.resentAs)
-		return d.state != StatePending && (last == nil || last.state != StatePending)
-	})
+func (s *MemoryStore) Resend(_ context.Context, account string, delivery int64, op string) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lanesOf(DeliveryQuery{Account: account}) {
+		d := l.find(delivery)
+		if d == nil {
+			continue
+		}
+		last := l.find(d.resentAs)
+		switch {
+		case last != nil && last.op == op:
+			return last.id, nil
+		case d.state == StatePending || last != nil && last.state == StatePending:
+			return 0, ErrConflict
+		case !l.config.Enabled:
+			return 0, ErrDisabled
+		case d.event.Body == nil:
+			return 0, ErrNotFound
+		}
+		return s.again(d, &memDelivery{resend: true, op: op}), nil
+	}
+	return 0, ErrNotFound
 }
 
 // Recover implements [Log].
 func (s *MemoryStore) Recover(_ context.Context, q DeliveryQuery) (int, error) {
-	return s.again(q, false, func(d *memDelivery) bool { return d.undelivered })
-}
-
-// again makes new deliveries of old ones.
-func (s *MemoryStore) again(q DeliveryQuery, resend bool, ok func(*memDelivery) bool) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if q.Endpoint != "" {
@@ -124,19 +136,25 @@ func (s *MemoryStore) again(q DeliveryQuery, resend bool, ok func(*memDelivery) 
 			return 0, ErrDisabled
 		}
 	}
-	now := s.now()
 	found := s.oldest(q, func(d *memDelivery) bool {
-		return ok(d) && d.lane.config.Enabled && d.event.Body != nil
+		return d.undelivered && d.lane.config.Enabled && d.event.Body != nil
 	})
 	for _, d := range found {
-		n := &memDelivery{event: d.event, created: now, due: now, resend: resend, of: d.id,
-			moot: d.moot || d.state == StateDelivered}
-		s.enqueue(d.lane, n)
-		d.resentAs = n.id
-		s.setUndelivered(d, false)
-		s.wake(d.lane, now)
+		s.again(d, &memDelivery{})
 	}
 	return len(found), nil
+}
+
+// again adds a delivery n of the event of old.
+func (s *MemoryStore) again(old, n *memDelivery) int64 {
+	now := s.now()
+	n.event, n.created, n.due, n.of = old.event, now, now, old.id
+	n.moot = old.moot || old.state == StateDelivered
+	s.enqueue(old.lane, n)
+	old.resentAs = n.id
+	s.setUndelivered(old, false)
+	s.wake(old.lane, now)
+	return n.id
 }
 
 // Dismiss implements [Log].

@@ -32,7 +32,7 @@ func (s *MemoryStore) settle(o *Outcome, out *Settled, now instant) bool {
 		return applies
 	}
 	if a := o.Attempt; a != nil {
-		d.attempts++
+		d.attempts = max(d.attempts, o.After+1)
 		d.allGone = (d.attempts == 1 || d.allGone) && a.Status == 410
 		s.count(l, a, now)
 	}
@@ -110,13 +110,19 @@ func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled,
 		l.deadInRow++
 	}
 	s.failing(l, reason, out)
-	if o.Disable != "" && l.config.Enabled && l.config.Version == o.Version {
-		l.config.Enabled, l.config.DisabledBy, l.config.DisabledReason = false, DisabledByEngine, o.Disable
-		l.config.Version++
-		l.config.UpdatedAt = s.time(now)
-		s.stop(l)
-		out.change(l, ChangeDisabled, o.Disable)
+}
+
+// disable disables an endpoint by itself.
+func (s *MemoryStore) disable(o *Outcome, out *Settled, now instant) {
+	l := s.lanes[o.Endpoint]
+	if !l.config.Enabled || l.config.Version != o.Version {
+		return
 	}
+	l.config.Enabled, l.config.DisabledBy, l.config.DisabledReason = false, DisabledByEngine, o.Disable
+	l.config.Version++
+	l.config.UpdatedAt = s.time(now)
+	s.stop(l)
+	out.change(l, ChangeDisabled, o.Disable)
 }
 
 // failing sets the error status.

@@ -203,7 +203,7 @@ func TestRetention(t *testing.T) {
 		require.NotNil(t, w.body(w.log(e)[0]))
 		purge(2 * 24 * time.Hour)
 		require.Nil(t, w.body(w.log(e)[0]), "bodies go first")
-		require.ErrorIs(t, w.d.Resend(t.Context(), account, w.log(e)[0].ID), webhook.ErrNotFound)
+		require.ErrorIs(t, w.resend(w.log(e)[0].ID), webhook.ErrNotFound)
 		require.Len(t, w.log(e), 5)
 		purge(10 * 24 * time.Hour)
 		require.Empty(t, w.log(e))

@@ -109,7 +109,7 @@ type EndpointQuery struct {
 type EndpointRecord struct {
 	Endpoint
 	Health  Health
-	Pending int    // deliveries that wait
+	Pending int    // deliveries that wait; a store may stop counting at 10,000
 	Hours   []Hour // oldest first, without empty hours
 }
 

@@ -83,7 +83,8 @@ func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
 func (e *engine) returnAgain(returns []Return, h Hold) {
 	for _, r := range returns {
 		if r.Hold == h && (r.Mark != MarkAny || r.Park != 0) {
-			if r.Park != 0 { // by pauses of the past
+			if r.Park != 0 && r.Park == e.pauses.Seq { // maybe by pauses of the past
+				notify(e.watchSignal)
 				r.Pause = max(r.Pause, pauseInterval)
 			}
 			r.Mark, r.Park, r.Exclude = MarkAny, 0, nil

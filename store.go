@@ -18,10 +18,21 @@ import (
 // former holder still sends: only a 2xx that really happened is accepted from
 // a holder that lost its lane.
 //
-// A lane also has a mark, which every append to it raises. A holder that
-// found nothing due returns the lane with the mark it saw; if work came in
+// A lane also has a mark. Whatever can make one of its deliveries eligible
+// earlier than before raises the mark, and makes the lane ready if nobody
+// holds it, though not before a pause of its own ends: an append, a resend or
+// recovery, any change of the endpoint, and, since the next one in a FIFO lane
+// comes to the head, a delivery that ends without the holder (dismissed,
+// expired, erased, or delivered by a former holder). A holder that found
+// nothing due returns the lane with the mark it saw; if something came in
 // between, the return is refused and the holder asks again. That is why no
 // event is ever stranded by a wake-up that got lost.
+//
+// A Hold is the lane's current claim as long as its token is the lane's.
+// Outcomes are judged by that alone. Extend and Return also want the lane not
+// to be returned, and Due wants its lease not to have ended.
+//
+// A claim whose answer is lost keeps its lanes until the lease ends.
 //
 // # Rules for every method
 //
@@ -60,7 +71,8 @@ type Tx interface {
 	//
 	// An endpoint that becomes disabled has its lane stopped: nothing is
 	// handed out any more and its holder's token is void. One that becomes
-	// enabled goes on with whatever waits, not before its former pause ends.
+	// enabled goes on with whatever waits, not before its former pause and
+	// the lease that its last holder had have ended.
 	PutEndpoint(ctx context.Context, e Endpoint, limit int) (Endpoint, error)
 
 	// DeleteEndpoint removes the endpoint with its deliveries, attempts and
@@ -106,8 +118,8 @@ type Lanes interface {
 	// Due returns what is due in held lanes: at most Max deliveries each,
 	// never early, without those in Skip; resends first, and then in the
 	// order of their due times and IDs. In a FIFO lane only the delivery with
-	// the smallest ID is eligible beside resends, and only if it is due and
-	// not skipped.
+	// the smallest ID is eligible beside resends, and only if it is due, not
+	// skipped and not of an excluded type.
 	//
 	// A lane that the caller does not hold any more, with that very token
 	// and within its lease, is left out of the result.
@@ -122,7 +134,8 @@ type Lanes interface {
 	// for what is accepted. Outcomes of several lanes come mixed; those of
 	// endpoints that are gone are dropped. Of several outcomes for one
 	// delivery (of a stale holder and the present one) a delivered one wins,
-	// and else the first that is accepted.
+	// and else the first that is accepted. All are judged by the lanes as they
+	// were before the call; endpoints are disabled after them.
 	Settle(ctx context.Context, outcomes []Outcome, returns []Return) (Settled, error)
 }
 
@@ -132,20 +145,22 @@ type Log interface {
 	// first.
 	Deliveries(ctx context.Context, q DeliveryQuery) ([]DeliveryRecord, error)
 
-	// Resend makes a new delivery of the same event, with one attempt and
-	// outside FIFO order, for each matching delivery that is not pending and
-	// whose last resend, if any, is not pending either. The old one leaves
-	// the undelivered count, and the new one is in it if it dies, unless what
-	// it resends had been delivered. A delivery whose body was purged is
-	// skipped. A repeat after the first resend has ended sends again.
-	// At most q.Limit are resent; n tells how many. A query for one endpoint
-	// that is disabled is ErrDisabled; deliveries of disabled endpoints are
-	// skipped in a wider one.
-	Resend(ctx context.Context, q DeliveryQuery) (n int, err error)
+	// Resend makes a new delivery of the same event as a finished one, with
+	// one attempt and outside FIFO order, and returns its ID. The old one
+	// leaves the undelivered count; the new one is in it if it dies, unless
+	// what it resends had been delivered.
+	//
+	// op names the operation: a repeat with the same op returns the first
+	// one's result. It is ErrConflict while the delivery, or its last resend,
+	// is pending, ErrDisabled if its endpoint is disabled, and ErrNotFound if
+	// there is no such delivery or its body was purged.
+	Resend(ctx context.Context, account string, delivery int64, op string) (int64, error)
 
-	// Recover is like Resend for those matching deliveries that count as
-	// undelivered, oldest first, and the new deliveries are in FIFO order
-	// and have all their retries.
+	// Recover makes new deliveries, with all their retries, of those matching
+	// deliveries that count as undelivered, oldest first and at most q.Limit.
+	// The old ones leave the undelivered count. Those whose body was purged,
+	// or whose endpoint is disabled, are skipped; a query for one endpoint
+	// that is disabled is ErrDisabled.
 	Recover(ctx context.Context, q DeliveryQuery) (n int, err error)
 
 	// Dismiss makes matching pending deliveries dead with [ReasonDiscarded],
@@ -184,7 +199,8 @@ type Operator interface {
 
 // An Exclusive store can be used by many processes but delivered from by one
 // at a time. [Dispatcher.Run] calls Lock before it claims anything and the
-// returned function when it has given everything back.
+// returned function when it has given everything back. Lock also frees the
+// lanes that a process which died has left behind.
 type Exclusive interface {
 	Lock(ctx context.Context) (unlock func() error, err error)
 }
@@ -245,7 +261,7 @@ type Batch struct {
 
 // Delivery is one event on its way to one endpoint.
 type Delivery struct {
-	ID       int64         // grows along the lane
+	ID       int64         // grows along the lane and is never used again
 	Attempts int           // that were made and counted
 	Delay    time.Duration // before the attempt that is due; 0 before the first
 	Gone     bool          // at least one attempt was made and all of them answered 410
@@ -259,8 +275,9 @@ type Delivery struct {
 // StateDelivered applies to a pending and also to a dead delivery, whoever
 // holds the lane: the 2xx has happened. StatePending (a retry) and StateDead
 // apply only while Hold is the lane's current claim, the delivery is pending
-// and After is its number of counted attempts; so a repeat, and a late answer
-// of a holder that was superseded, change nothing. An attempt is recorded in
+// and After is its number of counted attempts, which an attempt that was
+// delivered or failed makes After+1 (never less than before); so a repeat, and
+// a late answer of a holder that was superseded, change nothing. An attempt is recorded in
 // either case, once for each delivery, number and token: one that was not
 // applied as superseded. One whose Result is [ResultInterrupted] is recorded
 // and changes nothing else; nothing is sent for that delivery under the same

@@ -16,7 +16,7 @@ const (
 // watchLoop follows the operator's pauses.
 func (e *engine) watchLoop(ctx context.Context) {
 	for ctx.Err() == nil {
-		wait(ctx, nil, pauseInterval)
+		wait(ctx, e.watchSignal, pauseInterval)
 		e.watchPauses(ctx)
 	}
 }

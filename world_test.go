@@ -205,3 +205,8 @@ func (w *world) patch(e webhook.Endpoint, p webhook.EndpointPatch) webhook.Endpo
 	require.NoError(w.t, err)
 	return e
 }
+
+func (w *world) resend(id int64) error {
+	_, err := w.d.Resend(w.t.Context(), account, id)
+	return err
+}
