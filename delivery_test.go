@@ -78,7 +78,7 @@ func TestRetries(t *testing.T) {
 		h := w.record(e).Health
 		require.Equal(t, webhook.LastRetrying, h.Last)
 		require.Equal(t, 1, h.Attempt)
-		require.False(t, h.Failing, "not yet: it is tried again")
+		require.False(t, h.InError, "not yet: it is tried again")
 		require.WithinDuration(t, w.began.Add(30*time.Second), h.NextAt, 3*time.Second+time.Second)
 		w.drain()
 
@@ -97,7 +97,7 @@ func TestRetries(t *testing.T) {
 		}
 		h = w.record(e).Health
 		require.Equal(t, webhook.LastFailed, h.Last)
-		require.True(t, h.Failing)
+		require.True(t, h.InError)
 		require.Equal(t, 500, h.Status)
 		require.Contains(t, h.Reason, "500")
 		require.Equal(t, 1, h.Undelivered)
@@ -119,7 +119,7 @@ func TestRetries(t *testing.T) {
 		w.drain()
 		synctest.Wait()
 		h = w.record(e).Health
-		require.False(t, h.Failing, "cleared by the next success")
+		require.False(t, h.InError, "cleared by the next success")
 		require.Equal(t, 1, h.Undelivered, "but what was not delivered is still not")
 		require.Equal(t, webhook.ChangeRecovered, w.kinds()[2])
 		hours := 0
@@ -138,7 +138,7 @@ func TestWhatCountsAsFailure(t *testing.T) {
 		class string
 	}{
 		"redirect": {func(_ int, w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "https://b.example.com/", 301)
+			http.Redirect(w, r, "https://b.example.com/", http.StatusMovedPermanently)
 		}, webhook.ClassRedirect},
 		"not found": {status(404), webhook.ClassStatus},
 		"hangs":     {hang, webhook.ClassTimeout},

@@ -230,15 +230,3 @@ func public(e Endpoint) Endpoint {
 func (e *Endpoint) rotating(now time.Time) bool {
 	return e.OldSecret != "" && now.Before(e.OldSecretUntil)
 }
-
-// secrets are those that sign now, the one that comes first for schemes with
-// room for one.
-func (e *Endpoint) secrets(now time.Time) []Secret {
-	switch {
-	case e.rotating(now):
-		return []Secret{e.OldSecret, e.Secret}
-	case e.Secret != "":
-		return []Secret{e.Secret}
-	}
-	return nil
-}

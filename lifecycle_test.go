@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,7 @@ func TestDeleteStopsAtOnce(t *testing.T) {
 		require.Equal(t, 2, n)
 		require.NoError(t, w.d.DeleteEndpoint(t.Context(), account, e.ID))
 		synctest.Wait()
-		require.Zero(t, rc.now, "what is on its way is cut off")
+		require.Zero(t, rc.inHand(), "what is on its way is cut off")
 		time.Sleep(24 * time.Hour)
 		require.Equal(t, n, rc.count(), "nothing more")
 		_, err := w.d.Endpoint(t.Context(), account, e.ID)
@@ -188,14 +189,17 @@ func TestExpiry(t *testing.T) {
 		for _, d := range w.log(broken) {
 			require.Equal(t, webhook.StateDead, d.State, "and behind an open breaker")
 		}
-		require.True(t, w.record(broken).Health.Failing)
+		require.True(t, w.record(broken).Health.InError)
 	})
 }
 
 func TestResend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{Retry: webhook.Schedule{}})
-		e, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Secret = "1234567890123456" }, status(500))
+		e, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Secret = "1234567890123456" }, func(_ int, w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Second)
+			w.WriteHeader(500)
+		})
 		w.run()
 		sent := w.emit(1)[0]
 		w.drain()
@@ -222,7 +226,7 @@ func TestResend(t *testing.T) {
 		require.NoError(t, w.resend(log[0].ID))
 		w.drain()
 		require.Zero(t, w.record(e).Health.Undelivered)
-		require.False(t, w.record(e).Health.Failing, "a resend's success clears the error status")
+		require.False(t, w.record(e).Health.InError, "a resend's success clears the error status")
 		got := rc.requests()
 		require.Equal(t, got[0].body, got[2].body, "the same bytes")
 		require.Equal(t, sent.ID, got[2].header.Get("Webhook-Id"), "the same id")

@@ -89,10 +89,10 @@ func (s *MemoryStore) attempted(l *memLane, d *memDelivery, a *Attempt, last Las
 func (s *MemoryStore) succeeded(l *memLane, d *memDelivery, o *Outcome, out *Settled, now instant) {
 	s.attempted(l, d, o.Attempt, LastDelivered, out, now)
 	h := &l.health
-	if h.Failing || !h.FailingSince.IsZero() {
+	if h.InError || !h.FailingSince.IsZero() {
 		out.change(l, ChangeRecovered, "")
 	}
-	h.Failing, h.Reason, h.FailingSince = false, "", time.Time{}
+	h.InError, h.Reason, h.FailingSince = false, "", time.Time{}
 	l.deadInRow = 0
 }
 
@@ -127,10 +127,10 @@ func (s *MemoryStore) disable(o *Outcome, out *Settled, now instant) {
 
 // failing sets the error status.
 func (s *MemoryStore) failing(l *memLane, reason string, out *Settled) {
-	if !l.health.Failing {
+	if !l.health.InError {
 		out.change(l, ChangeError, reason)
 	}
-	l.health.Failing, l.health.Reason = true, reason
+	l.health.InError, l.health.Reason = true, reason
 }
 
 // maxHours is how many hours of counters are kept.
@@ -169,6 +169,6 @@ func (s *MemoryStore) hours(l *memLane, n int) []Hour {
 // change notes a turn for the host's hook; nobody is told when s is nil.
 func (s *Settled) change(l *memLane, kind ChangeKind, reason string) {
 	if s != nil {
-		s.Changes = append(s.Changes, Change{l.config.Account, l.config.ID, kind, reason})
+		s.Changes = append(s.Changes, Change{l.config.Account, l.config.ID, l.config.Name, kind, reason})
 	}
 }

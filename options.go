@@ -59,7 +59,7 @@ type Options struct {
 	// Watching.
 
 	Logger   *slog.Logger      // what an operator needs to know. Default silent
-	OnChange func(Change)      // an endpoint starts failing, recovers, or was disabled by the engine. Called after the fact, one at a time; after a crash a call can be missing, the endpoint's Health has it
+	OnChange func(Change)      // an endpoint starts failing, gets the error status, is disabled by the engine, or recovers. Called after the fact, one at a time; after a crash a call can be missing, the endpoint's Health has it
 	Observe  func(Observation) // one call for each attempt, to feed any metrics library. Must be quick; called concurrently
 }
 

@@ -21,7 +21,7 @@ func TestCap(t *testing.T) {
 			w.emit(200)
 			w.drain()
 			require.Equal(t, 200, rc.count())
-			require.Equal(t, want, rc.most)
+			require.Equal(t, want, rc.atMost())
 		})
 	}
 }
@@ -47,7 +47,7 @@ func TestFIFO(t *testing.T) {
 		for i, s := range sent {
 			require.Equal(t, s.ID, order[i])
 		}
-		require.Equal(t, 1, rc.most)
+		require.Equal(t, 1, rc.atMost())
 	})
 }
 
@@ -87,7 +87,7 @@ func TestBreaker(t *testing.T) {
 		w.drain()
 		require.Zero(t, w.record(e).Pending)
 		require.GreaterOrEqual(t, rc.count(), 1000+n)
-		require.False(t, w.record(e).Health.Failing)
+		require.False(t, w.record(e).Health.InError)
 	})
 }
 
@@ -161,8 +161,8 @@ func TestHostLimit(t *testing.T) {
 		w.emit(2)
 		w.drain()
 		require.Equal(t, 200, rc.count())
-		require.LessOrEqual(t, rc.most, 16)
-		require.Greater(t, rc.most, 12)
+		require.LessOrEqual(t, rc.atMost(), 16)
+		require.Greater(t, rc.atMost(), 12)
 		for _, r := range other.requests() {
 			require.Less(t, r.at.Sub(w.began), time.Second, "other hosts do not wait for it")
 		}

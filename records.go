@@ -61,9 +61,9 @@ type Health struct {
 	Error    string
 	Response []byte // excerpt, at most 1 KiB
 
-	// Failing is the error status: a delivery died, and none has succeeded
+	// InError is the error status: a delivery died, and none has succeeded
 	// since. Reason says why.
-	Failing bool
+	InError bool
 	Reason  string
 
 	// FailingSince is when the first attempt failed after the last success;

@@ -325,7 +325,8 @@ type Settled struct {
 // Change is a turn in an endpoint's health that a Settle brought about.
 type Change struct {
 	Account  string
-	Endpoint string
+	Endpoint string // ID
+	Name     string // the endpoint's
 	Kind     ChangeKind
 	Reason   string
 }

@@ -14,7 +14,7 @@ type target struct {
 	url    *url.URL
 	host   string
 	header http.Header // without what is signed
-	keys   []Key       // of config.secrets while a rotation lasts: the old one, the new one
+	keys   []Key       // the old secret's, if there is one, and the present one's
 	err    error       // why it cannot be sent to
 	class  string      // of err
 }

@@ -106,6 +106,19 @@ func (rc *receiver) requests() []request {
 	return append([]request(nil), rc.got...)
 }
 
+// atMost is how many requests it had in its hands at a time.
+func (rc *receiver) atMost() int {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	return rc.most
+}
+
+func (rc *receiver) inHand() int {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	return rc.now
+}
+
 func (rc *receiver) count() int { return len(rc.requests()) }
 
 func (rc *receiver) set(reply func(n int, w http.ResponseWriter, r *http.Request)) {

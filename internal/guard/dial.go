@@ -32,11 +32,13 @@ func control(judge func(netip.Addr) error, network, address string) error {
 	return judge(target.Addr())
 }
 
-// DialHost returns the host to resolve for the host of a URL: a name becomes
-// absolute, so that no search domain of the machine applies to it (RFC 1034
-// 3.1), an address stays as it is.
+// DialHost returns the host to resolve for the host of a URL: a name of the
+// public DNS becomes absolute, so that no search domain of the machine applies
+// to it (RFC 1034 3.1). An address stays as it is, and so does a local name,
+// which the policy lets pass only where prefixes are opened: hosts files and
+// private resolvers know it without the dot.
 func DialHost(host string) string {
-	if _, err := netip.ParseAddr(host); err == nil || strings.HasSuffix(host, ".") {
+	if _, err := netip.ParseAddr(host); err == nil || strings.HasSuffix(host, ".") || local(strings.Split(host, ".")) {
 		return host
 	}
 	return host + "."

@@ -286,7 +286,7 @@ func TestControlsOfTheBaseRunAfterTheGuard(t *testing.T) {
 
 func TestDialHost(t *testing.T) {
 	for host, want := range map[string]string{
-		"hooks.example.com": "hooks.example.com.", "hooks.example.com.": "hooks.example.com.", "redis": "redis.",
+		"hooks.example.com": "hooks.example.com.", "hooks.example.com.": "hooks.example.com.", "redis": "redis", "api.localhost": "api.localhost",
 		"8.8.8.8": "8.8.8.8", "2606:4700:4700::1111": "2606:4700:4700::1111", "fe80::1%eth0": "fe80::1%eth0",
 	} {
 		if got := DialHost(host); got != want {

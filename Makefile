@@ -1,0 +1,74 @@
+# Needs Go, a C compiler (for the race detector) and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.SILENT:
+
+# Every module of the tree. Each target works on all of them and fails at the
+# end if one failed.
+MODULES := $(shell find . -name go.mod -not -path '*/testdata/*' -printf '%h\n' | LC_ALL=C sort -r)
+
+# How long each fuzz target runs.
+TIME ?= 10s
+
+.PHONY: test lint fuzz tidy-check receiver-check quickstart
+
+# All tests of all modules, with the race detector.
+test:
+	failed=0
+	for module in $(MODULES); do
+		go -C $$module test -race -timeout 5m ./... || failed=1
+	done
+	exit $$failed
+
+# Format, vet and staticcheck. The version of staticcheck is that of
+# internal/tools/go.mod.
+lint:
+	failed=0
+	unformatted=$$(gofmt -l .)
+	if [[ -n $$unformatted ]]; then
+		echo "not formatted by gofmt:" $$unformatted
+		failed=1
+	fi
+	staticcheck=$$(go -C internal/tools tool -n staticcheck)
+	for module in $(MODULES); do
+		echo "lint $$module"
+		go -C $$module vet ./... || failed=1
+		(cd $$module && "$$staticcheck" ./...) || failed=1
+	done
+	exit $$failed
+
+# Every fuzz target of every module, one after the other.
+fuzz:
+	failed=0 found=0
+	for module in $(MODULES); do
+		dirs=$$(go -C $$module list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}' ./...)
+		for dir in $$dirs; do
+			targets=$$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go | cut -d' ' -f2 | sort || true)
+			for target in $$targets; do
+				echo "fuzz $$target in $${dir#$(CURDIR)/} for $(TIME)"
+				go -C "$$dir" test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(TIME) . || failed=1
+				found=$$((found + 1))
+			done
+		done
+	done
+	if ((!found)); then echo "no fuzz target was found"; exit 1; fi
+	exit $$failed
+
+# go.mod and go.sum hold what the code needs, and nothing else.
+tidy-check:
+	failed=0
+	for module in $(MODULES); do
+		echo "tidy-check $$module"
+		go -C $$module mod tidy -diff || failed=1
+	done
+	exit $$failed
+
+# What it costs a receiver to import package verify.
+receiver-check:
+	go -C internal/tools run ./receivercheck
+
+# The library in one run.
+quickstart:
+	go -C examples run ./quickstart
