@@ -149,7 +149,7 @@ func TestWhatCountsAsFailure(t *testing.T) {
 				w := newWorld(t, webhook.Options{Retry: webhook.Schedule{}})
 				e, rc := w.endpoint("a.example.com", nil, c.reply)
 				other := &receiver{}
-				w.net.handle("b.example.com", other)
+				w.net.Handle("b.example.com", other)
 				w.emit(1)
 				w.drain()
 				require.Equal(t, 1, rc.count())

@@ -99,7 +99,7 @@ func TestEdits(t *testing.T) {
 		w := newWorld(t, webhook.Options{})
 		e, old := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Secret = "the-old-secret-16" }, status(500))
 		next := &receiver{}
-		w.net.handle("b.example.com", next)
+		w.net.Handle("b.example.com", next)
 		w.run()
 		w.emit(1)
 		time.Sleep(time.Second)
@@ -280,7 +280,7 @@ func TestTestSend(t *testing.T) {
 		w := newWorld(t, webhook.Options{})
 		e, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Secret = "1234567890123456" }, nil)
 		other := &receiver{reply: status(503)}
-		w.net.handle("b.example.com", other)
+		w.net.Handle("b.example.com", other)
 		w.patch(e, webhook.EndpointPatch{Enabled: webhook.Set(false)})
 		before := w.record(e)
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/autoreach/webhook"
 	"github.com/autoreach/webhook/events"
+	"github.com/autoreach/webhook/webhooktest"
 )
 
 const account = "acct_1"
@@ -21,7 +22,7 @@ const account = "acct_1"
 type world struct {
 	t       *testing.T
 	store   *webhook.MemoryStore
-	net     *network
+	net     *webhooktest.Network
 	d       *webhook.Dispatcher
 	opts    webhook.Options
 	began   time.Time
@@ -31,8 +32,9 @@ type world struct {
 }
 
 func newWorld(t *testing.T, opts webhook.Options) *world {
-	w := &world{t: t, store: webhook.NewMemoryStore(nil), net: newNetwork(t), began: time.Now()}
-	opts.Transport = w.net.transport()
+	w := &world{t: t, store: webhook.NewMemoryStore(nil), net: webhooktest.NewNetwork(), began: time.Now()}
+	t.Cleanup(func() { _ = w.net.Close() })
+	opts.Transport = w.net.Transport()
 	opts.OnChange = func(c webhook.Change) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -149,7 +151,7 @@ func slow(d time.Duration) func(int, http.ResponseWriter, *http.Request) {
 // endpoint registers one at a host of its own.
 func (w *world) endpoint(host string, change func(*webhook.Endpoint), reply func(int, http.ResponseWriter, *http.Request)) (webhook.Endpoint, *receiver) {
 	rc := &receiver{reply: reply}
-	w.net.handle(host, rc)
+	w.net.Handle(host, rc)
 	e := webhook.Endpoint{Account: account, Name: host, URL: "https://" + host + "/hook", Events: []webhook.EventType{events.LeadScored}}
 	if change != nil {
 		change(&e)
