@@ -119,6 +119,9 @@ func (d *Dispatcher) EmitBatch(ctx context.Context, events []Event) ([]Emitted, 
 // Deliveries begin within the store's polling interval after the commit; a
 // caller that wants them sooner calls [Dispatcher.Wake] then.
 func (d *Dispatcher) EmitTx(ctx context.Context, tx Tx, e Event) (Emitted, error) {
+	if tx == nil {
+		return Emitted{}, &InvalidError{Fields: []FieldError{{Field: "tx", Code: "required", Message: "is nil; make one of your transaction with the store's module"}}}
+	}
 	records, err := d.records([]Event{e})
 	if err != nil {
 		return Emitted{}, err

@@ -308,6 +308,13 @@ func TestTestSend(t *testing.T) {
 		require.Equal(t, before, w.record(e), "nothing is saved, no health is touched")
 		require.Empty(t, w.log(e))
 
+		narrow := w.opts
+		narrow.Events = events.All()[:1] // the endpoint's event is not one of these any more
+		under, err := webhook.New(w.store, &narrow)
+		require.NoError(t, err)
+		_, err = under.Test(t.Context(), account, e.ID, events.LeadCreated, webhook.EndpointPatch{})
+		require.NoError(t, err, "what was stored under older rules can be tested")
+
 		for range 8 {
 			_, err = w.d.Test(t.Context(), account, e.ID, events.LeadScored, webhook.EndpointPatch{})
 			require.NoError(t, err)

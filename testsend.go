@@ -28,18 +28,21 @@ func (d *Dispatcher) Test(ctx context.Context, account, id string, t EventType, 
 	}
 	e := r.Endpoint
 	p.apply(&e)
+	if err := d.checkPatched(&e, &p); err != nil {
+		return Attempt{}, err
+	}
 	return d.test(ctx, id, e, t)
 }
 
 // TestNew is Test for an endpoint that is not created yet.
 func (d *Dispatcher) TestNew(ctx context.Context, e Endpoint, t EventType) (Attempt, error) {
+	if err := d.check(&e); err != nil {
+		return Attempt{}, err
+	}
 	return d.test(ctx, "account:"+e.Account, e, t)
 }
 
 func (d *Dispatcher) test(ctx context.Context, limit string, e Endpoint, t EventType) (Attempt, error) {
-	if err := d.check(&e); err != nil {
-		return Attempt{}, err
-	}
 	kind, known := d.catalogue.lookup(t)
 	if !known {
 		return Attempt{}, &InvalidError{Fields: []FieldError{{Field: "type", Code: "unknown_event",
