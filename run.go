@@ -160,7 +160,7 @@ func (d *Dispatcher) Ready() error {
 // dead. It delivers nothing itself: Run has to be running, here or elsewhere.
 // It is for tests and one-off programs, and ends with an error when ctx does.
 func (d *Dispatcher) Drain(ctx context.Context) error {
-	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		s, err := d.store.Stats(ctx)
 		if err != nil {
 			return err
