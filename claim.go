@@ -11,7 +11,7 @@ import (
 // claimBatch is how many lanes are claimed at a time.
 const claimBatch = 64
 
-// claimLoop takes ready lanes as long as there is something to send with.
+// claimLoop takes ready lanes as long as there are slots.
 func (e *engine) claimLoop(ctx context.Context) {
 	b := newStoreBackoff()
 	for ctx.Err() == nil {
@@ -37,20 +37,25 @@ func (e *engine) claimLoop(ctx context.Context) {
 }
 
 // call is the context of a call of the store whose answer is of no use later
-// than a lease. It is not cut short when Run is told to end: a claim whose
-// answer is lost keeps its lanes from everybody until the lease ends.
+// than a lease. It is not cut short at once when Run is told to end: a claim
+// whose answer is lost keeps its lanes from everybody until the lease ends.
 func (e *engine) call(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), e.o.Lease)
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.Lease)
+	stop := context.AfterFunc(ctx, func() {
+		wait(call, nil, min(time.Second, e.o.Grace))
+		cancel()
+	})
+	return call, func() { stop(); cancel() }
 }
 
 // claimable is how many lanes may be claimed now.
 func (e *engine) claimable() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.stopping || e.pausedAll() {
+	if e.stopping || e.pauses.Seq == 0 || e.pausedAll() {
 		return 0
 	}
-	n := min(claimBatch, e.maxHeld()-len(e.lanes), e.sched.Free())
+	n := min(claimBatch, e.maxHeld()-len(e.lanes), e.budget.Free())
 	if n <= 0 {
 		e.crowded = true
 		return 0
@@ -58,11 +63,11 @@ func (e *engine) claimable() int {
 	return n
 }
 
-// take makes claimed lanes the engine's own. crowded says that more are ready.
-func (e *engine) take(claims []Claim, asked time.Time, crowded bool) {
+// take makes claimed lanes the engine's own. more says that there are more.
+func (e *engine) take(claims []Claim, asked time.Time, more bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.crowded = crowded && len(e.lanes)+len(claims) >= e.maxHeld()
+	e.crowded = more && e.budget.Free() <= len(claims)
 	for _, c := range claims {
 		if old := e.lanes[c.Endpoint]; old != nil {
 			e.lose(old) // its lease had run out
@@ -70,16 +75,19 @@ func (e *engine) take(claims []Claim, asked time.Time, crowded bool) {
 		l := &lane{
 			hold: c.Hold, target: e.target(c.Config), pace: pace.Load(c.Pace), claim: c,
 			tenure: fair.Tenure{Since: asked}, deadline: e.fence(asked),
-			hands: map[int64]struct{}{}, hungry: true,
+			flying: map[int64]struct{}{}, hungry: true, fresh: len(c.Pace) == 0, pending: -1,
 		}
 		l.ctx, l.cancel = context.WithCancel(context.Background())
-		l.slot = e.sched.Add(l, l.target.host, l.pace.Slow())
 		e.lanes[c.Endpoint] = l
 		e.advance(l, asked)
 	}
 }
 
-// fence is when a lease that was asked for at that time must be thought over.
+// fenceMargin is the part of the lease before whose end a holder that could
+// not renew it stops sending.
+const fenceMargin = 5
+
+// fence is until when a lease that was asked for at that time can be relied on.
 func (e *engine) fence(asked time.Time) time.Time {
 	return asked.Add(e.o.Lease - e.o.Lease/fenceMargin)
 }

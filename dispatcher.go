@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +56,7 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 	if d.client, err = exchange.New(transport); err != nil {
 		return nil, err
 	}
-	d.append = group.New(maxBatch, store.Append)
+	d.append = group.New(maxBatch, d.appendInTime)
 	d.append.Split = isRefusal
 	return d, nil
 }
@@ -108,9 +109,22 @@ func (d *Dispatcher) EmitBatch(ctx context.Context, events []Event) ([]Emitted, 
 		}
 		return emittedIDs(records), err
 	}
-	d.wake()
-	return emitted(appended), nil
+	out := emitted(appended)
+	if slices.ContainsFunc(out, func(e Emitted) bool { return e.Deliveries > 0 && !e.Duplicate }) {
+		d.wake()
+	}
+	return out, nil
 }
+
+// appendInTime bounds the store's time: one call that hangs would hold up
+// every emit of the process.
+func (d *Dispatcher) appendInTime(ctx context.Context, events []EventRecord) ([]Appended, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxAppend)
+	defer cancel()
+	return d.store.Append(ctx, events)
+}
+
+const maxAppend = 30 * time.Second
 
 // EmitTx is Emit as a part of the caller's own transaction: the event exists
 // if and when that commits. The store's module makes the Tx, and refuses

@@ -12,151 +12,159 @@ const (
 	// heldInterval is how often a lane that waits for an answer is asked for
 	// what came in meanwhile.
 	heldInterval = 200 * time.Millisecond
-	// wakeInterval is the least time between two such questions, when
-	// something was emitted in this process.
+	// wakeInterval is the same when something was emitted in this process.
 	wakeInterval = 10 * time.Millisecond
+	longSleep    = time.Hour // when only a signal brings work
 )
-
-const longSleep = time.Hour // when only a signal brings work
-
-// askInterval is how long the loop may sleep.
-func (e *engine) askInterval() time.Duration {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.lanes) == 0 {
-		return longSleep
-	}
-	return heldInterval
-}
 
 // dueLoop asks held lanes for work.
 func (e *engine) dueLoop(ctx context.Context) {
 	b := newStoreBackoff()
 	for ctx.Err() == nil {
-		wants := e.wants()
+		wants, lanes := e.wants()
 		if len(wants) == 0 {
-			wait(ctx, e.dueSignal, e.askInterval())
+			wait(ctx, e.dueSignal, e.refresh())
 			continue
 		}
 		call, cancel := e.call(ctx)
 		batches, err := e.store.Due(call, wants)
 		cancel()
 		if e.failed(ctx, "due", err) {
-			e.unask(wants)
+			e.unask(lanes)
 			b.wait(ctx)
 			continue
 		}
 		b.reset()
-		e.feed(wants, batches)
+		e.feed(wants, lanes, batches)
 	}
 }
 
-// wants collects what hungry lanes with room want.
-func (e *engine) wants() []Want {
+// refresh makes lanes hungry that were not asked for a while, or since
+// something was emitted here, and says how long the loop may sleep.
+func (e *engine) refresh() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if len(e.lanes) == 0 {
+		return longSleep
+	}
 	now := time.Now()
-	var wants []Want
-	exclude := e.pausedTypes()
+	sleep := heldInterval
 	for _, l := range e.lanes {
-		if l.asking || !l.hungry && now.Sub(l.asked) < wakeInterval {
+		patience := heldInterval
+		if e.woken.After(l.asked) {
+			patience = wakeInterval
+		}
+		if left := patience - now.Sub(l.asked); left > 0 {
+			sleep = min(sleep, left)
+		} else if !l.asking {
+			l.hungry = true
+			e.advance(l, now)
+		}
+	}
+	if len(e.asks) > 0 {
+		return 0
+	}
+	return sleep
+}
+
+// wants says what the lanes want for which slots were taken.
+func (e *engine) wants() ([]Want, []*lane) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var wants []Want
+	var lanes []*lane
+	exclude := e.pausedTypes()
+	for _, l := range e.asks {
+		if l.gone {
 			continue
 		}
-		n := e.room(l, now)
-		if n == 0 {
-			continue
-		}
-		w := Want{Hold: l.hold, Max: n, Exclude: exclude, Version: l.target.config.Version}
+		w := Want{Hold: l.hold, Max: len(l.tickets), Exclude: exclude, Version: l.target.config.Version}
 		if l.failed > 0 || l.pace.Open() {
 			w.Count = pace.Threshold
 		}
-		for id := range l.hands {
+		for id := range l.flying {
 			w.Skip = append(w.Skip, id)
 		}
-		l.asking, l.hungry, l.asked = true, false, now
-		wants = append(wants, w)
+		for id := range e.owed[l.hold.Endpoint] {
+			w.Skip = append(w.Skip, id)
+		}
+		wants, lanes = append(wants, w), append(lanes, l)
 	}
-	return wants
+	e.asks = nil
+	return wants, lanes
 }
 
-// unask takes a question back whose answer never came.
-func (e *engine) unask(wants []Want) {
+// unask takes questions back whose answer never came.
+func (e *engine) unask(lanes []*lane) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, w := range wants {
-		if l := e.lanes[w.Endpoint]; l != nil && l.hold == w.Hold {
-			l.asking, l.hungry = false, true
-			e.advance(l, time.Now())
-		}
+	for _, l := range lanes {
+		e.giveUp(l)
+		l.asking, l.hungry = false, true
+		e.advance(l, time.Now())
 	}
 }
 
-// feed gives the lanes what is due in them. Those that the store left out are
-// lost.
-func (e *engine) feed(wants []Want, batches []Batch) {
+// feed begins what is due. Lanes that the store left out are lost.
+func (e *engine) feed(wants []Want, lanes []*lane, batches []Batch) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
-	answers := make(map[string]*Batch, len(batches))
+	answers := make(map[Hold]*Batch, len(batches))
 	for i := range batches {
-		answers[batches[i].Endpoint] = &batches[i]
+		answers[batches[i].Hold] = &batches[i]
 	}
-	for _, w := range wants {
-		l := e.lanes[w.Endpoint]
-		if l == nil || l.hold != w.Hold {
-			continue
-		}
+	for i, l := range lanes {
 		l.asking = false
-		b := answers[w.Endpoint]
-		if b == nil {
-			e.d.options.Logger.Warn("webhook: lost a lane", "endpoint", w.Endpoint)
+		b := answers[l.hold]
+		if !l.gone && b == nil {
 			e.lose(l)
+		}
+		if l.gone {
 			continue
 		}
 		if b.Config != nil {
-			e.retarget(l, *b.Config)
+			l.target = e.target(*b.Config)
 		}
-		l.mark, l.pending = b.Mark, b.Pending
-		if len(b.Deliveries) >= w.Max {
-			l.hungry = true
+		l.mark = b.Mark
+		if l.pending = -1; wants[i].Count > 0 {
+			l.pending = b.Pending
 		}
-		e.hand(l, b.Deliveries, now)
+		l.hungry = len(b.Deliveries) >= wants[i].Max
+		for _, d := range b.Deliveries {
+			if e.hand(l, d, now) {
+				l.hungry = true
+			}
+		}
+		e.giveUp(l)
 		e.advance(l, now)
 	}
 }
 
-// retarget follows a change of the endpoint.
-func (e *engine) retarget(l *lane, c Endpoint) {
-	host := l.target.host
-	l.target = e.target(c)
-	if l.target.host == host {
-		return
+// hand begins a delivery, if it still may. What has expired or cannot be read
+// is dead without being sent. more says that the lane has to be asked again.
+func (e *engine) hand(l *lane, d Delivery, now time.Time) (more bool) {
+	_, flying := l.flying[d.ID]
+	_, owed := e.owed[l.hold.Endpoint][d.ID]
+	switch {
+	case l.gone || flying || owed:
+	case d.Event == nil:
+		e.settle(Outcome{Hold: l.hold, Delivery: d.ID, After: d.Attempts, State: StateDead, Reason: ReasonUnreadable})
+		return true
+	case d.Age >= e.o.ExpireAfter:
+		e.settle(Outcome{Hold: l.hold, Delivery: d.ID, After: d.Attempts, State: StateDead, Reason: ReasonExpired})
+		return true
+	case l.leaving || e.stopping || len(l.tickets) == 0 || l.pace.Wait(now, e.limits(l)) > 0,
+		slices.Contains(e.pausedTypes(), d.Event.Type):
+		return true
+	case !now.Before(l.deadline): // the lease may be somebody else's already
+		e.lose(l)
+	default:
+		t := l.tickets[0]
+		l.tickets = l.tickets[1:]
+		e.begin(&flight{lane: l, delivery: d, ticket: t, began: now, target: l.target})
 	}
-	e.sched.Remove(l.slot)
-	l.slot = e.sched.Add(l, l.target.host, l.pace.Slow())
-	e.sched.Ready(l.slot, len(l.ready))
-}
-
-// hand takes deliveries in hand. What has expired or cannot be read is dead
-// without being sent.
-func (e *engine) hand(l *lane, ds []Delivery, now time.Time) {
-	for _, d := range ds {
-		l.hands[d.ID] = struct{}{}
-		reason := Reason("")
-		switch {
-		case d.Event == nil:
-			reason = ReasonUnreadable
-		case d.Age >= e.o.ExpireAfter:
-			reason = ReasonExpired
-		}
-		if reason != "" {
-			e.settle(Outcome{Hold: l.hold, Delivery: d.ID, After: d.Attempts, State: StateDead, Reason: reason})
-			l.hungry = true
-			continue
-		}
-		l.ready = append(l.ready, d)
-		e.sched.Ready(l.slot, 1)
-	}
+	return false
 }
 
 func (e *engine) pausedTypes() []EventType {

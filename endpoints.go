@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -129,10 +130,11 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 		}
 		e, err = tx.PutEndpoint(ctx, e, 0)
 		if errors.Is(err, ErrConflict) && version == 0 && try < 10 {
+			wait(ctx, nil, time.Duration(rand.Int64N(int64(time.Millisecond)<<try)))
 			continue
 		}
 		if err == nil && was && !e.Enabled {
-			d.forget(id)
+			d.forget(func(x Endpoint) bool { return x.ID == id })
 		} else if err == nil {
 			d.wake()
 		}
@@ -167,7 +169,7 @@ func (d *Dispatcher) DeleteEndpointTx(ctx context.Context, tx Tx, account, id st
 	if err := tx.DeleteEndpoint(ctx, account, id); err != nil {
 		return err
 	}
-	d.forget(id)
+	d.forget(func(x Endpoint) bool { return x.ID == id })
 	return nil
 }
 

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,66 +10,75 @@ import (
 	"github.com/autoreach/webhook/internal/pace"
 )
 
-// engine is one Run: it claims lanes, asks what is due in them, sends, and
-// settles what came of it. Each of these is a loop in a file of its own; what
-// they share is here, under one lock.
+// engine is one Run: it claims lanes, takes slots, asks what is due in them,
+// sends, and settles what came of it. Each of these is a loop in a file of its
+// own; what they share is here, under one lock.
+//
+// A slot is taken before a delivery is fetched, and the delivery begins when
+// it has been fetched. So nothing waits in the process's hands while its
+// endpoint is edited, paused or deleted, and a lane that gets no slot is given
+// back instead of waiting here.
 type engine struct {
 	d     *Dispatcher
 	store Store
 	o     *Options
 
-	claimSignal, dueSignal, settleSignal, watchSignal chan struct{} // each holds one signal
+	claimSignal, dueSignal, settleSignal, watchSignal, newsSignal chan struct{} // each holds one signal
 
-	sending sync.WaitGroup // the goroutines that send
-	changes chan struct{}  // signals that news is not empty
+	senders sync.WaitGroup // goroutines that send
+	work    chan *flight   // for senders that are idle
+	over    chan struct{}  // closed when Run has ended
 
 	mu       sync.Mutex
 	lanes    map[string]*lane // held, by endpoint
-	sched    *fair.Scheduler[*lane]
+	asks     []*lane          // those for which Due is to be asked
+	budget   *fair.Budget
 	flights  map[*flight]struct{}
 	outcomes []Outcome // to be settled
 	returns  []Return
-	settling bool // a Settle is under way
+	settling bool                          // a Settle is under way
+	owed     map[string]map[int64]struct{} // by endpoint: deliveries whose outcome is not settled
 	targets  map[string]*target
-	pauses   Pauses
-	crowded  bool // more lanes are ready than can be held
+	pauses   Pauses // Seq 0: not known yet
+	woken    time.Time
+	crowded  bool // more lanes are ready than there are slots for
+	turned   int  // lanes turned away since the rest was adjusted
+	rest     time.Duration
 	stopping bool
-	lastErr  error // of the last call of the store; nil when it answered
+	errs     map[string]error // of the last call, by method
 	news     []Change
 }
 
 // maxHeld is how many lanes a process holds: more than it can send to at a
-// time, since those that wait for a hanging endpoint stay held.
-func (e *engine) maxHeld() int { return 4 * e.o.MaxInFlightTotal }
-
-// fenceMargin is the part of the lease before whose end a holder that could
-// not renew it stops sending.
-const fenceMargin = 5
+// time, since those whose endpoint hangs stay held.
+func (e *engine) maxHeld() int { return 8 * e.o.MaxInFlightTotal }
 
 // lane is an endpoint's lane while this process holds it.
 type lane struct {
 	hold     Hold
 	target   *target
 	pace     *pace.Pace
-	slot     *fair.Lane[*lane]
 	tenure   fair.Tenure
 	deadline time.Time // no send begins, and none goes on, after it
 	ctx      context.Context
 	cancel   context.CancelFunc
 
 	mark    int64
-	ready   []Delivery         // in hand, not begun
-	hands   map[int64]struct{} // in hand: ready, in flight, or not settled yet
-	flying  int                // in flight
-	pending int                // as the last Due counted, up to pace.Threshold
-	failed  int                // attempts in a row
-	claim   Claim              // for the failing time
+	tickets []*fair.Ticket // for what Due is being asked
+	flying  map[int64]struct{}
+	overdue int   // of these, on their way for long
+	pending int   // as the last Due counted, up to pace.Threshold; -1 if it did not
+	failed  int   // attempts in a row
+	fresh   bool  // nothing is known of the endpoint
+	proved  bool  // an attempt succeeded since the claim
+	claim   Claim // for the failing time
 
 	asked   time.Time     // when Due was asked last
 	asking  bool          // Due is being asked
 	hungry  bool          // Due is to be asked: there may be more
 	waiting bool          // for its rate limit
 	leaving bool          // nothing begins any more; it is returned when its hands are empty
+	tenured bool          // it is leaving because others wait
 	rest    time.Duration // how long the lane rests after the return
 	park    int64         // Pauses.Seq, to park it
 	gone    bool          // returned or lost
@@ -78,24 +88,36 @@ type lane struct {
 type flight struct {
 	lane     *lane
 	delivery Delivery
-	ticket   *fair.Ticket[*lane]
+	ticket   *fair.Ticket
 	began    time.Time
 	overdue  bool
-	version  int64 // of the endpoint, as it is sent to
+	target   *target // as the lane's was at the beginning
 }
+
+const (
+	// unsettledMax is how many deliveries of a lane may be sent and not
+	// settled: none are sent on when the store does not take their outcomes.
+	unsettledMax = 64
+	// shortWait is how long a lane is kept that has to wait for its rate limit.
+	shortWait = 100 * time.Millisecond
+	// minRest and maxRest bound the rest of a lane that got no slot.
+	minRest, maxRest = 500 * time.Millisecond, 30 * time.Second
+)
 
 func newEngine(d *Dispatcher) *engine {
 	signal := func() chan struct{} { return make(chan struct{}, 1) }
 	return &engine{
 		d: d, store: d.store, o: &d.options,
-		claimSignal: signal(), dueSignal: signal(), settleSignal: signal(), watchSignal: signal(), changes: signal(),
+		claimSignal: signal(), dueSignal: signal(), settleSignal: signal(), watchSignal: signal(), newsSignal: signal(),
+		work:    make(chan *flight),
+		over:    make(chan struct{}),
 		lanes:   map[string]*lane{},
 		flights: map[*flight]struct{}{},
+		owed:    map[string]map[int64]struct{}{},
 		targets: map[string]*target{},
-		sched: fair.New[*lane](fair.Limits{
-			Total:   d.options.MaxInFlightTotal,
-			PerHost: d.options.MaxInFlightHost,
-		}),
+		errs:    map[string]error{"": errors.New("webhook: Run is starting")},
+		rest:    minRest,
+		budget:  fair.New(fair.Limits{Total: d.options.MaxInFlightTotal, PerHost: d.options.MaxInFlightHost}),
 	}
 }
 
@@ -107,8 +129,11 @@ func notify(c chan struct{}) {
 	}
 }
 
-// wake makes the engine look for work.
+// wake makes the engine look for work that was emitted in this process.
 func (e *engine) wake() {
+	e.mu.Lock()
+	e.woken = time.Now()
+	e.mu.Unlock()
 	notify(e.claimSignal)
 	notify(e.dueSignal)
 }
@@ -123,6 +148,9 @@ func (e *engine) limits(l *lane) pace.Limits {
 	return pace.Limits{MaxInFlight: in, PerSecond: c.PerSecond, FIFO: c.FIFO}
 }
 
+// hands is how many deliveries of the lane are sent and not settled.
+func (e *engine) hands(l *lane) int { return len(l.flying) + len(e.owed[l.hold.Endpoint]) }
+
 // room is how many more deliveries of the lane could begin now.
 func (e *engine) room(l *lane, now time.Time) int {
 	if l.leaving || e.stopping {
@@ -130,49 +158,102 @@ func (e *engine) room(l *lane, now time.Time) int {
 	}
 	limits := e.limits(l)
 	n := l.pace.Cap(limits)
-	if l.pace.Open() && l.pending < pace.Threshold && !limits.FIFO {
+	switch {
+	case limits.FIFO:
+		n -= len(e.owed[l.hold.Endpoint]) // which is the head is only known when it is settled
+	case l.pace.Open() && l.pending >= 0 && l.pending < pace.Threshold:
 		n = min(2, limits.MaxInFlight) // the breaker delays nothing where little waits
+	case e.budget.Strained() && !l.proved:
+		n = 1
 	}
-	n -= l.flying + len(l.ready)
-	if limits.PerSecond > 0 { // one by one, since each takes from the rate
-		if len(l.ready) > 0 || l.pace.Wait(now, limits) > 0 {
+	n = min(n-len(l.flying), unsettledMax-len(e.owed[l.hold.Endpoint]))
+	if limits.PerSecond > 0 {
+		if l.pace.Wait(now, limits) > 0 {
 			return 0
 		}
-		n = min(n, 1)
+		n = min(n, 1+int(limits.PerSecond*shortWait.Seconds()))
 	}
 	return max(0, n)
 }
 
-// advance does what the lane's state asks for, after any change of it: begin
-// sends, ask for more, or give the lane back.
+// class says under which budget the lane's requests are sent.
+func (l *lane) class() fair.Class {
+	switch {
+	case l.pace.Slow():
+		return fair.Slow
+	case l.fresh:
+		return fair.Fresh
+	}
+	return fair.Proven
+}
+
+// advance does what the lane's state asks for, after any change of it: ask
+// what is due, wait, or give the lane back.
 func (e *engine) advance(l *lane, now time.Time) {
 	if l.gone {
 		return
 	}
 	e.decideLeaving(l, now)
-	if l.leaving {
-		for _, d := range l.ready {
-			delete(l.hands, d.ID)
-		}
-		e.sched.Unready(l.slot, len(l.ready))
-		l.ready = nil
-	}
+	busy := l.asking || e.hands(l) > 0
 	switch {
-	case l.leaving && len(l.hands) == 0 && !l.asking:
+	case l.leaving && !busy:
 		e.giveBack(l, MarkAny)
 	case l.leaving:
-	case l.hungry && !l.asking && e.room(l, now) > 0:
-		notify(e.dueSignal)
-	case l.hungry && !l.waiting && l.pace.Wait(now, e.limits(l)) > 0:
-		e.later(l, l.pace.Wait(now, e.limits(l)))
-	case !l.hungry && !l.asking && len(l.hands) == 0:
+	case l.hungry && !l.asking:
+		e.reserve(l, now)
+	case !busy:
 		e.giveBack(l, l.mark)
 	}
-	e.launch(now)
 }
 
-// shortWait is how long a lane is kept that has to wait for its rate limit.
-const shortWait = 100 * time.Millisecond
+// decideLeaving says whether the lane is to be returned although it may have
+// more to send.
+func (e *engine) decideLeaving(l *lane, now time.Time) {
+	if rest := l.pace.TakePause(); rest > 0 {
+		l.leaving, l.rest = true, max(l.rest, rest)
+	}
+	if e.paused(l) {
+		l.leaving, l.park = true, e.pauses.Seq
+	}
+	if l.leaving {
+		return
+	}
+	switch {
+	case e.stopping:
+		l.leaving = true
+	case l.overdue == 0 && l.tenure.Over(now, e.crowded):
+		l.leaving, l.tenured = true, true
+	case l.pace.Open() && l.pending >= pace.Threshold && len(l.flying) == 0 && l.failed > 0:
+		l.leaving, l.rest = true, jitter(l.pace.Probe())
+	case l.hungry && l.pace.Wait(now, e.limits(l)) > shortWait:
+		l.leaving = true
+	}
+}
+
+// reserve takes slots for what the lane could send, and has Due asked for
+// that. A lane that gets none and has nothing in hand is turned away.
+func (e *engine) reserve(l *lane, now time.Time) {
+	n := e.room(l, now)
+	for len(l.tickets) < n {
+		t, ok := e.budget.Take(l.target.host, l.class())
+		if !ok {
+			break
+		}
+		l.tickets = append(l.tickets, t)
+	}
+	switch wait := l.pace.Wait(now, e.limits(l)); {
+	case len(l.tickets) > 0:
+		l.asking, l.hungry, l.asked = true, false, now
+		e.asks = append(e.asks, l)
+		notify(e.dueSignal)
+	case wait > 0 && !l.waiting:
+		e.later(l, wait)
+	case n > 0 && e.hands(l) == 0:
+		e.turned++
+		l.leaving, l.rest = true, jitter(e.rest)
+		e.giveBack(l, MarkAny)
+	}
+}
 
 // later looks at the lane again when its rate limit allows the next send.
 func (e *engine) later(l *lane, d time.Duration) {
@@ -185,32 +266,10 @@ func (e *engine) later(l *lane, d time.Duration) {
 	})
 }
 
-// decideLeaving says whether the lane is to be returned although it may have
-// more to send.
-func (e *engine) decideLeaving(l *lane, now time.Time) {
-	if rest := l.pace.TakePause(); rest > 0 {
-		l.leaving, l.rest = true, max(l.rest, rest)
-	}
-	if l.leaving {
-		return
-	}
-	switch {
-	case e.stopping || l.tenure.Over(now, e.crowded):
-		l.leaving = true
-	case l.pace.Open() && l.pending >= pace.Threshold && l.flying == 0 && l.failed > 0:
-		l.leaving, l.rest = true, jitter(l.pace.Probe())
-	case l.hungry && l.pace.Wait(now, e.limits(l)) > shortWait:
-		l.leaving = true
-	}
-	if e.paused(l) {
-		l.leaving, l.park = true, e.pauses.Seq
-	}
-}
-
 // giveBack queues the lane's return.
 func (e *engine) giveBack(l *lane, mark int64) {
-	l.rest = max(l.rest, l.pace.Wait(time.Now(), e.limits(l)))
-	r := Return{Hold: l.hold, Mark: mark, Pause: l.rest, Park: l.park, Pace: l.pace.Marshal()}
+	rest := max(l.rest, l.pace.Wait(time.Now(), e.limits(l)))
+	r := Return{Hold: l.hold, Mark: mark, Pause: rest, Park: l.park, Pace: l.pace.Marshal()}
 	if exclude := e.pausedTypes(); r.Park == 0 && mark != MarkAny && len(exclude) > 0 {
 		r.Park, r.Exclude = e.pauses.Seq, exclude
 	}
@@ -220,19 +279,27 @@ func (e *engine) giveBack(l *lane, mark int64) {
 }
 
 // release forgets a lane that is not held any more. Sends of it that are in
-// flight go on unless they are cancelled.
+// flight go on unless they are cut off.
 func (e *engine) release(l *lane) {
 	l.gone = true
-	e.sched.Remove(l.slot)
+	e.giveUp(l)
 	if e.lanes[l.hold.Endpoint] == l {
 		delete(e.lanes, l.hold.Endpoint)
 	}
-	if l.flying == 0 {
+	if len(l.flying) == 0 {
 		l.cancel()
 	}
 	if e.crowded {
 		notify(e.claimSignal)
 	}
+}
+
+// giveUp gives slots back that were taken for nothing.
+func (e *engine) giveUp(l *lane) {
+	for _, t := range l.tickets {
+		e.budget.Done(t)
+	}
+	l.tickets = nil
 }
 
 // lose gives a lane up that is somebody else's, or may be, and cuts off what
@@ -244,15 +311,17 @@ func (e *engine) lose(l *lane) {
 	l.cancel()
 }
 
-// forget stops sending to an endpoint that was disabled or deleted.
-func (d *Dispatcher) forget(endpoint string) {
+// forget stops sending to endpoints that were disabled, deleted or erased.
+func (d *Dispatcher) forget(which func(Endpoint) bool) {
 	e := d.engine.Load()
 	if e == nil {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l := e.lanes[endpoint]; l != nil {
-		e.lose(l)
+	for _, l := range e.lanes {
+		if which(l.target.config) {
+			e.lose(l)
+		}
 	}
 }

@@ -110,5 +110,9 @@ func (d *Dispatcher) Erase(ctx context.Context, e Erasure, limit int) (int, erro
 		return 0, &InvalidError{Fields: []FieldError{{Field: "account", Code: "required",
 			Message: "is empty, and so is subject; say whose data is to be erased"}}}
 	}
-	return d.store.Erase(ctx, e, limit)
+	n, err := d.store.Erase(ctx, e, limit)
+	if e.Subject == "" {
+		d.forget(func(x Endpoint) bool { return x.Account == e.Account })
+	}
+	return n, err
 }

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"strings"
 	"sync"
 )
 
@@ -26,7 +25,9 @@ func (d *Dispatcher) setPause(ctx context.Context, p Pause, on bool) error {
 		return &InvalidError{Fields: []FieldError{{Field: "pause", Code: "ambiguous",
 			Message: "names more than one of account, type and host; set one pause for each"}}}
 	}
-	p.Host = strings.ToLower(p.Host)
+	if u, err := d.policy.URL("https://" + p.Host); err == nil && p.Host != "" {
+		p.Host = u.Hostname() // as endpoints' URLs are written
+	}
 	if err := d.store.SetPause(ctx, p, on); err != nil {
 		return err
 	}

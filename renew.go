@@ -7,22 +7,20 @@ import (
 	"github.com/autoreach/webhook/internal/pace"
 )
 
-// renewLoop keeps the leases of held lanes, and gives up those that it could
-// not keep before somebody else may take them.
+// renewLoop keeps the leases of held lanes.
 func (e *engine) renewLoop(ctx context.Context) {
-	tick := e.o.Lease / 15
-	for n := 1; ctx.Err() == nil; n++ {
-		wait(ctx, nil, tick)
-		e.fenceOff()
-		if n%5 == 0 {
-			e.renew(ctx)
+	for ctx.Err() == nil {
+		every := e.o.Lease / 3
+		if !e.renew(ctx) {
+			every = e.o.Lease / 15
 		}
+		wait(ctx, nil, every)
 	}
 }
 
-// renew extends all leases. It is given a third of the lease to do so: if the
-// store hangs, the next try begins.
-func (e *engine) renew(ctx context.Context) {
+// renew extends all leases, and says whether it could. It leaves time for
+// another try before the first of them ends.
+func (e *engine) renew(ctx context.Context) bool {
 	e.mu.Lock()
 	holds := make([]Hold, 0, len(e.lanes))
 	for _, l := range e.lanes {
@@ -30,14 +28,14 @@ func (e *engine) renew(ctx context.Context) {
 	}
 	e.mu.Unlock()
 	if len(holds) == 0 {
-		return
+		return true
 	}
 	asked := time.Now()
-	call, cancel := context.WithTimeout(ctx, e.o.Lease/3)
+	call, cancel := context.WithTimeout(ctx, e.o.Lease/5)
 	defer cancel()
 	lost, err := e.store.Extend(call, holds, e.o.Lease)
 	if e.failed(ctx, "extend", err) {
-		return
+		return false
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -51,25 +49,57 @@ func (e *engine) renew(ctx context.Context) {
 			l.deadline = e.fence(asked)
 		}
 	}
+	return true
 }
 
-// fenceOff gives up lanes whose lease could not be renewed in time, and moves
-// sends that have been on their way for long to the budget of slow ones.
-func (e *engine) fenceOff() {
+// fenceLoop does in time what must not wait for the store.
+func (e *engine) fenceLoop(ctx context.Context) {
+	for n := 1; ctx.Err() == nil; n++ {
+		wait(ctx, nil, min(e.o.Lease/15, time.Second))
+		for _, endpoint := range e.fenceOff() {
+			e.o.Logger.Warn("webhook: gave up a lane whose lease could not be renewed", "endpoint", endpoint)
+		}
+	}
+}
+
+// fenceOff gives up lanes whose lease could not be renewed, before somebody
+// else may take them, and moves sends that have been on their way for long to
+// the slow share.
+func (e *engine) fenceOff() (lost []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
 	for _, l := range e.lanes {
 		if !now.Before(l.deadline) {
-			e.o.Logger.Warn("webhook: gave up a lane whose lease could not be renewed", "endpoint", l.hold.Endpoint)
+			lost = append(lost, l.hold.Endpoint)
 			e.lose(l)
 		}
 	}
 	for f := range e.flights {
-		if !f.overdue && now.Sub(f.began) > pace.SlowAfter {
-			f.overdue = true
-			e.sched.Overdue(f.ticket)
+		if f.overdue || now.Sub(f.began) <= pace.SlowAfter {
+			continue
 		}
+		f.overdue = true
+		f.lane.overdue++
+		e.budget.Overdue(f.ticket)
+		if l := f.lane; l.tenured { // it would do nothing else until the answer comes
+			l.leaving, l.tenured, l.hungry = false, false, true
+			e.advance(l, now)
+		}
+		notify(e.claimSignal)
 	}
-	e.launch(now)
+	e.adjustRest()
+	return lost
+}
+
+// adjustRest lets lanes that got no slot rest for longer when they are many,
+// so that they come about a hundred times a second in all.
+func (e *engine) adjustRest() {
+	switch {
+	case e.turned > 100:
+		e.rest = min(2*e.rest, maxRest)
+	case e.turned < 50:
+		e.rest = max(e.rest/2, minRest)
+	}
+	e.turned = 0
 }

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -73,14 +74,28 @@ func attempts(p RetryPolicy) int {
 
 const maxRetries = 100
 
+// maxDelay bounds what a policy can ask for.
+const maxDelay = 365 * 24 * time.Hour
+
 // retryDelay is the time from a failed attempt to retry n: the largest of the
 // policy's delay with jitter, what the endpoint asked for, and a tenth more
 // than the delay before, so that delays always increase.
+func (d *Dispatcher) retryDelay(n int, last, retryAfter time.Duration) (delay time.Duration, ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.options.Logger.Error("webhook: panic; the default schedule is used", "in", "Options.Retry", "panic", fmt.Sprint(r))
+			delay, ok = retryDelay(DefaultSchedule(), n, last, retryAfter)
+		}
+	}()
+	return retryDelay(d.options.Retry, n, last, retryAfter)
+}
+
 func retryDelay(p RetryPolicy, n int, last, retryAfter time.Duration) (time.Duration, bool) {
 	d, ok := p.Delay(n)
 	if !ok {
 		return 0, false
 	}
+	d = min(max(d, 0), maxDelay)
 	return max(jitter(d), min(retryAfter, MaxRetryAfter), last+last/10), true
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -44,26 +46,36 @@ func (e *engine) run(ctx context.Context) error {
 	// given back.
 	last, end := context.WithCancel(context.WithoutCancel(ctx))
 	var taking, loops sync.WaitGroup
-	e.watchPauses(ctx)
 	for _, loop := range []func(context.Context){e.claimLoop, e.dueLoop, e.watchLoop, e.purgeLoop} {
 		taking.Go(func() { loop(ctx) })
 	}
-	for _, loop := range []func(context.Context){e.settleLoop, e.renewLoop, e.newsLoop} {
+	for _, loop := range []func(context.Context){e.settleLoop, e.renewLoop, e.fenceLoop} {
 		loops.Go(func() { loop(last) })
 	}
+	told := make(chan struct{})
+	go func() { defer close(told); e.newsLoop(last) }()
+
 	<-ctx.Done()
-	taking.Wait()
+	grace := time.Now().Add(e.o.Grace)
 	e.stop()
-	if !until(e.o.Grace, func() bool { return e.count() == 0 }) {
+	taking.Wait() // what was being claimed and asked is known now
+	e.stopAsking()
+	if !until(time.Until(grace), func() bool { return e.count() == 0 }) {
 		e.cutOff()
 		until(settleTime, func() bool { return e.count() == 0 })
 	}
 	clean := until(settleTime, e.idle)
 	end()
+	close(e.over)
 	loops.Wait()
-	e.sending.Wait()
 	if !clean {
-		return fmt.Errorf("webhook: Run: the store could not be told what was sent last; it will be sent again: %w", e.health())
+		return fmt.Errorf("webhook: Run: the store could not be told what was sent last; it will be sent again: %w",
+			errors.Join(e.health(), errors.New("no answer in time")))
+	}
+	e.senders.Wait()
+	select { // the host's hook is not waited for without end
+	case <-told:
+	case <-time.After(settleTime):
 	}
 	return nil
 }
@@ -86,9 +98,16 @@ func (e *engine) stop() {
 	defer e.mu.Unlock()
 	e.stopping = true
 	for _, l := range e.lanes {
-		l.asking = false // whoever asked has ended
 		e.advance(l, time.Now())
 	}
+}
+
+// stopAsking takes back what will not be asked any more.
+func (e *engine) stopAsking() {
+	e.mu.Lock()
+	lanes := slices.Collect(maps.Values(e.lanes))
+	e.mu.Unlock()
+	e.unask(lanes)
 }
 
 // cutOff ends all sends.
@@ -128,26 +147,26 @@ func until(d time.Duration, ok func() bool) bool {
 // failed notes how a call of the store went, and says whether it failed.
 func (e *engine) failed(ctx context.Context, call string, err error) bool {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err == nil {
-		e.lastErr = nil
-		return false
+	delete(e.errs, "") // not starting any more
+	if delete(e.errs, call); err != nil {
+		e.errs[call] = err
 	}
-	if ctx.Err() == nil {
-		e.lastErr = err
+	e.mu.Unlock()
+	if err != nil && ctx.Err() == nil {
 		e.o.Logger.Error("webhook: the store failed; trying again", "call", call, "error", err)
 	}
-	return true
+	return err != nil
 }
 
+// health is nil if every kind of call of the store went well the last time.
 func (e *engine) health() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.lastErr
+	return errors.Join(slices.Collect(maps.Values(e.errs))...)
 }
 
-// Ready says whether this process delivers: nil while Run runs and the store
-// answered the last call. For a readiness probe.
+// Ready says whether this process delivers: nil while Run runs and the last
+// call of the store of every kind went well. For a readiness probe.
 func (d *Dispatcher) Ready() error {
 	e := d.engine.Load()
 	if e == nil {

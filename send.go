@@ -17,60 +17,48 @@ type Observation struct {
 	Age      time.Duration // from the emit to the beginning of the attempt
 }
 
-// launch begins sends as long as the budgets allow.
-func (e *engine) launch(now time.Time) {
+// idleSender is how long a goroutine that sends waits for more to send. It is
+// worth keeping for its stack, which an HTTP request has made large.
+const idleSender = time.Second
+
+// begin sends one delivery, in a goroutine that has nothing to do or a new one.
+func (e *engine) begin(f *flight) {
+	l := f.lane
+	l.flying[f.delivery.ID] = struct{}{}
+	l.tenure.Sends++
+	l.pace.Sent(f.began, e.limits(l))
+	e.flights[f] = struct{}{}
+	select {
+	case e.work <- f:
+	default:
+		e.senders.Add(1)
+		go e.sender(f)
+	}
+}
+
+// sender sends one delivery after the other.
+func (e *engine) sender(f *flight) {
+	defer e.senders.Done()
+	idle := time.NewTimer(idleSender)
+	defer idle.Stop()
 	for {
-		f := e.begin(now)
-		if f == nil {
+		a, retryAfter := e.send(f)
+		e.landed(f, a, retryAfter)
+		idle.Reset(idleSender)
+		select {
+		case f = <-e.work:
+		case <-idle.C:
+			return
+		case <-e.over:
 			return
 		}
-		e.sending.Add(1)
-		go e.sendLoop(f)
-	}
-}
-
-// begin takes the next send, or returns nil if none may begin.
-func (e *engine) begin(now time.Time) *flight {
-	for {
-		slot, ticket, ok := e.sched.Next()
-		if !ok {
-			return nil
-		}
-		l := slot.Value
-		if !now.Before(l.deadline) { // the lease may be somebody else's already
-			e.sched.Done(ticket)
-			e.lose(l)
-			continue
-		}
-		d := l.ready[0]
-		l.ready = l.ready[1:]
-		l.flying++
-		l.tenure.Sends++
-		if !d.Resend {
-			l.pace.Sent(now, e.limits(l))
-		}
-		f := &flight{lane: l, delivery: d, ticket: ticket, began: now}
-		e.flights[f] = struct{}{}
-		return f
-	}
-}
-
-// sendLoop sends one delivery after the other until none may begin.
-func (e *engine) sendLoop(f *flight) {
-	defer e.sending.Done()
-	for f != nil {
-		a, retryAfter := e.send(f)
-		f = e.landed(f, a, retryAfter)
 	}
 }
 
 // send makes one attempt.
-func (e *engine) send(f *flight) (Attempt, time.Duration) {
-	e.mu.Lock()
-	t := f.lane.target
-	f.version = t.config.Version
-	e.mu.Unlock()
-	a := Attempt{N: f.delivery.Attempts + 1, Result: ResultFailed}
+func (e *engine) send(f *flight) (a Attempt, retryAfter time.Duration) {
+	t := f.target
+	a = Attempt{N: f.delivery.Attempts + 1, Result: ResultFailed}
 	defer func() { e.observe(f, t, a) }()
 	if t.err != nil {
 		a.Class, a.Error = t.class, t.err.Error()
@@ -110,33 +98,42 @@ func (e *engine) recovered(where string) {
 // panicError is a recovered panic as an error.
 func panicError(who string, r any) error { return fmt.Errorf("webhook: %s panicked: %v", who, r) }
 
-// landed takes the answer in, and returns the next send.
-func (e *engine) landed(f *flight, a Attempt, retryAfter time.Duration) *flight {
+// landed takes an answer in.
+func (e *engine) landed(f *flight, a Attempt, retryAfter time.Duration) {
+	delay, retry := e.d.retryDelay(a.N, f.delivery.Delay, retryAfter)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := time.Now()
 	delete(e.flights, f)
-	e.sched.Done(f.ticket)
+	e.budget.Done(f.ticket)
 	l := f.lane
-	l.flying--
-	if a.Result != ResultInterrupted && a.Class != ClassInternal && !f.delivery.Resend { // it says something about the endpoint
-		l.pace.Done(pace.Result{
-			Delivery: f.delivery.ID, OK: a.Result == ResultDelivered, Throttled: throttles(a.Status),
-			RetryAfter: retryAfter, Took: a.Took,
-		})
-		e.sched.SetSlow(l.slot, l.pace.Slow())
-		l.failed++
-		if a.Result == ResultDelivered {
-			l.failed, l.claim.FailingFor, l.claim.DeadInRow = 0, 0, 0
-		}
+	delete(l.flying, f.delivery.ID)
+	if f.overdue {
+		l.overdue--
 	}
+	e.learn(l, f, a, retryAfter)
+	e.settle(e.outcome(f, a, delay, retry))
 	l.hungry = true
-	e.settle(e.outcome(f, a, retryAfter))
-	if l.gone && l.flying == 0 {
+	if l.gone && len(l.flying) == 0 {
 		l.cancel()
 	}
-	e.advance(l, now)
-	return e.begin(now)
+	e.advance(l, time.Now())
+}
+
+// learn notes what the attempt says about the endpoint. One that the sender
+// cut off or could not make says nothing, and neither does a resend.
+func (e *engine) learn(l *lane, f *flight, a Attempt, retryAfter time.Duration) {
+	if a.Result == ResultInterrupted || a.Class == ClassInternal || f.delivery.Resend {
+		return
+	}
+	ok := a.Result == ResultDelivered
+	l.pace.Done(pace.Result{
+		Delivery: f.delivery.ID, OK: ok, Throttled: throttles(a.Status), RetryAfter: retryAfter, Took: a.Took,
+	})
+	l.failed++
+	if ok {
+		l.failed, l.fresh, l.proved = 0, false, true
+		l.claim.FailingFor, l.claim.DeadInRow = 0, 0
+	}
 }
 
 // throttles says whether a status asks to leave the whole endpoint alone.
@@ -149,24 +146,21 @@ func throttles(status int) bool {
 }
 
 // outcome decides what becomes of a delivery after an attempt.
-func (e *engine) outcome(f *flight, a Attempt, retryAfter time.Duration) Outcome {
+func (e *engine) outcome(f *flight, a Attempt, delay time.Duration, retry bool) Outcome {
 	d := &f.delivery
 	o := Outcome{Hold: f.lane.hold, Delivery: d.ID, After: d.Attempts, Attempt: &a}
-	if a.Result == ResultDelivered {
+	switch {
+	case a.Result == ResultDelivered:
 		o.State = StateDelivered
-		return o
-	}
-	if a.Result == ResultInterrupted {
+	case a.Result == ResultInterrupted:
 		o.State = StatePending
-		return o
-	}
-	if delay, ok := retryDelay(e.o.Retry, a.N, d.Delay, retryAfter); ok && !d.Resend {
+	case d.Resend:
+		o.State, o.Reason = StateDead, ReasonFailed
+	case retry:
 		o.State, o.Delay = StatePending, delay
-		return o
-	}
-	o.State, o.Reason = StateDead, ReasonFailed
-	if !d.Resend {
-		o.Disable, o.Version = e.disable(f.lane, d, a), f.version
+	default:
+		o.State, o.Reason = StateDead, ReasonFailed
+		o.Disable, o.Version = e.disable(f.lane, d, a), f.target.config.Version
 	}
 	return o
 }

@@ -10,6 +10,12 @@ const settleBatch = 1000
 
 // settle queues an outcome.
 func (e *engine) settle(o Outcome) {
+	owed := e.owed[o.Endpoint]
+	if owed == nil {
+		owed = map[int64]struct{}{}
+		e.owed[o.Endpoint] = owed
+	}
+	owed[o.Delivery] = struct{}{}
 	e.outcomes = append(e.outcomes, o)
 	notify(e.settleSignal)
 }
@@ -26,7 +32,9 @@ func (e *engine) settleLoop(ctx context.Context) {
 			continue
 		}
 		for ctx.Err() == nil {
-			settled, err := e.store.Settle(ctx, outcomes, returns) // no time limit: it must be known
+			call, cancel := context.WithTimeout(ctx, e.o.Lease)
+			settled, err := e.store.Settle(call, outcomes, returns)
+			cancel()
 			if !e.failed(ctx, "settle", err) {
 				b.reset()
 				e.settled(outcomes, returns, settled)
@@ -60,8 +68,11 @@ func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
 	now := time.Now()
 	for i := range outcomes {
 		o := &outcomes[i]
-		if l := e.lanes[o.Endpoint]; l != nil && l.hold == o.Hold {
-			delete(l.hands, o.Delivery)
+		owed := e.owed[o.Endpoint]
+		if delete(owed, o.Delivery); len(owed) == 0 {
+			delete(e.owed, o.Endpoint)
+		}
+		if l := e.lanes[o.Endpoint]; l != nil {
 			e.advance(l, now)
 		}
 	}
@@ -73,7 +84,7 @@ func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
 	}
 	if len(s.Changes) > 0 {
 		e.news = append(e.news, s.Changes...)
-		notify(e.changes)
+		notify(e.newsSignal)
 	}
 }
 

@@ -16,8 +16,8 @@ const (
 // watchLoop follows the operator's pauses.
 func (e *engine) watchLoop(ctx context.Context) {
 	for ctx.Err() == nil {
-		wait(ctx, e.watchSignal, pauseInterval)
 		e.watchPauses(ctx)
+		wait(ctx, e.watchSignal, pauseInterval)
 	}
 }
 
@@ -28,7 +28,7 @@ func (e *engine) watchPauses(ctx context.Context) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if p.Seq == e.pauses.Seq {
+	if p.Seq <= e.pauses.Seq { // a late answer brings no old state back
 		return
 	}
 	e.pauses = p
@@ -64,7 +64,7 @@ func (e *engine) newsLoop(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		wait(ctx, e.changes, longSleep)
+		wait(ctx, e.newsSignal, longSleep)
 	}
 }
 

@@ -1,221 +1,110 @@
-// Package fair decides which lane starts the next send, under the budgets of the
-// process: slots in all, slots for slow lanes, slots per destination host.
+// Package fair shares the slots of a process, which are requests in flight,
+// among endpoints that are well, that are sick, and of which nothing is known.
 //
-// Lanes take turns, one delivery each: deficit round robin with a quantum of one
-// delivery, where every delivery costs one, is plain round robin. A lane that a
-// budget keeps from starting leaves the round and waits aside, so it costs the
-// others nothing, and comes back, first come first served, when a slot of that
-// budget is free. Every operation takes constant time, however many lanes wait.
+// A slot is taken before a delivery is fetched, so nothing ever waits in a
+// process's hands. Whoever gets no slot gives its lane back and comes again.
 //
-// To get there, a lane enters the round only together with the slots of its host
-// and of the slow budget it will need. So whoever is in the round can start as
-// soon as the total allows, and nobody is looked at in vain.
+// It has no clock and no randomness: the same calls give the same answers.
 package fair
 
-import (
-	"container/list"
-	"math"
+// Class is what is known of an endpoint.
+type Class int
+
+// The classes.
+const (
+	Proven Class = iota // it answers, and quickly
+	Fresh               // it has not answered yet
+	Slow                // it answers late, or fails all the time
+	classes
 )
 
 // Limits are the budgets.
 type Limits struct {
-	// Total is the number of sends in flight that are not overdue, at least 1.
-	// With the overdue ones there are never more than twice as many.
+	// Total is the number of requests in flight that are not overdue, at
+	// least 1. Slow endpoints may hold a quarter of it, and while they do,
+	// fresh ones, which may turn out to be the same, another quarter.
 	Total int
 
-	// Slow is the number of sends of slow lanes and overdue sends, together, up
-	// to which slow lanes may start; 0 means a quarter of Total, at least 1.
-	Slow int
-
-	// PerHost is the number of sends in flight to one host; 0 means no limit.
+	// PerHost is the number of requests in flight to one host, at least 1.
 	PerHost int
 }
 
-// Scheduler shares the budgets among lanes. It is not safe for concurrent use. It
-// has no clock and no randomness: the same calls give the same answers.
-type Scheduler[L any] struct {
-	limits Limits
-	hosts  map[string]*host
-	round  *list.List // of *Lane: those that can start, next first
-	parked *list.List // of *host: those with a slot for slow lanes that wait for the slow budget
-	turn   uint64     // counts the lanes that began to wait
+// overdueTotals is how many times Total may be in flight in all, with the
+// requests that are overdue. It bounds memory when all the world hangs.
+const overdueTotals = 4
 
-	timely   int // sends in flight that are not overdue, up to Total
-	running  int // sends in flight
-	slow     int // of these, those that count as slow
-	reserved int // places in the round of slow lanes
+// Budget shares the slots. It is not safe for concurrent use.
+type Budget struct {
+	limits  Limits
+	share   int            // of a class other than Proven
+	timely  int            // requests in flight that are not overdue
+	running int            // requests in flight
+	class   [classes]int   // of these, by class
+	hosts   map[string]int // of these, by host
 }
 
-// host is a destination with its lanes that wait aside, oldest first.
-type host struct {
-	name   string
-	used   int       // sends in flight and places in the round
-	lanes  int       // lanes that were added and not removed
-	wait   list.List // of *Lane: not slow
-	slow   list.List // of *Lane
-	parked bool      // in Scheduler.parked
+// Ticket is a slot that was taken.
+type Ticket struct {
+	host          string
+	class         Class
+	overdue, done bool
 }
 
-// Lane is one lane's handle.
-type Lane[L any] struct {
-	Value L
-
-	host    *host
-	slow    bool
-	waiting int           // sends that could start
-	running int           // sends in flight
-	turn    uint64        // when it began to wait aside
-	in      *list.List    // the round, or where it waits aside, or nil
-	at      *list.Element // its place there
-	removed bool
+// New returns a budget of which nothing is taken.
+func New(limits Limits) *Budget {
+	limits.Total, limits.PerHost = max(1, limits.Total), max(1, limits.PerHost)
+	return &Budget{limits: limits, share: max(1, limits.Total/4), hosts: map[string]int{}}
 }
 
-// Waiting returns the number of sends that could start.
-func (l *Lane[L]) Waiting() int { return l.waiting }
-
-// Running returns the number of sends in flight.
-func (l *Lane[L]) Running() int { return l.running }
-
-// Slow reports whether the lane is under the slow budget.
-func (l *Lane[L]) Slow() bool { return l.slow }
-
-// Ticket is a slot taken for one send. It remembers the budgets it counts in,
-// which the lane may have left since.
-type Ticket[L any] struct {
-	lane    *Lane[L]
-	slow    bool
-	overdue bool
-	done    bool
+// Free returns how many slots there are for endpoints that are well.
+func (b *Budget) Free() int {
+	return max(0, min(b.limits.Total-b.timely, overdueTotals*b.limits.Total-b.running))
 }
 
-// New returns a Scheduler without lanes.
-func New[L any](limits Limits) *Scheduler[L] {
-	limits.Total = max(1, limits.Total)
-	if limits.Slow <= 0 {
-		limits.Slow = max(1, limits.Total/4)
+// Strained reports whether slow endpoints hold their whole share or more.
+func (b *Budget) Strained() bool { return b.class[Slow] >= b.share }
+
+// Take takes a slot for a request to that host, if there is one for its class.
+func (b *Budget) Take(host string, c Class) (*Ticket, bool) {
+	switch {
+	case b.Free() == 0, b.hosts[host] >= b.limits.PerHost,
+		c == Slow && b.Strained(),
+		c == Fresh && b.Strained() && (b.class[Fresh] >= b.share || b.class[Slow] >= b.limits.Total):
+		return nil, false
 	}
-	if limits.PerHost <= 0 {
-		limits.PerHost = math.MaxInt
-	}
-	return &Scheduler[L]{limits: limits, hosts: make(map[string]*host), round: list.New(), parked: list.New()}
+	b.timely++
+	b.running++
+	b.class[c]++
+	b.hosts[host]++
+	return &Ticket{host: host, class: c}, true
 }
 
-// Add returns a new lane with nothing to start.
-func (s *Scheduler[L]) Add(v L, hostname string, slow bool) *Lane[L] {
-	h := s.hosts[hostname]
-	if h == nil {
-		h = &host{name: hostname}
-		s.hosts[hostname] = h
-	}
-	h.lanes++
-	return &Lane[L]{Value: v, host: h, slow: slow}
-}
-
-// Remove takes the lane out. Its sends in flight keep their slots until Done.
-func (s *Scheduler[L]) Remove(l *Lane[L]) {
-	if l.removed {
-		return
-	}
-	s.Unready(l, l.waiting)
-	l.removed = true
-	l.host.lanes--
-	s.forget(l.host)
-}
-
-// Ready adds n sends that could start.
-func (s *Scheduler[L]) Ready(l *Lane[L], n int) {
-	if l.removed || n <= 0 {
-		return
-	}
-	l.waiting += n
-	s.enter(l)
-}
-
-// Unready takes n of the sends back that could start, or as many as there are.
-func (s *Scheduler[L]) Unready(l *Lane[L], n int) {
-	l.waiting -= max(0, min(n, l.waiting))
-	if l.waiting == 0 {
-		s.leave(l)
-	}
-}
-
-// SetSlow puts the lane under the slow budget, or takes it out. Sends in flight
-// count where they counted.
-func (s *Scheduler[L]) SetSlow(l *Lane[L], slow bool) {
-	if l.slow == slow {
-		return
-	}
-	s.leave(l)
-	l.slow = slow
-	s.enter(l)
-}
-
-// Free returns how many more sends Total allows at the moment.
-func (s *Scheduler[L]) Free() int {
-	return min(s.limits.Total-s.timely, 2*s.limits.Total-s.running)
-}
-
-// Next starts one send of the lane whose turn it is and takes its slots; ok is
-// false if no lane can start one now. As every other method may have made room,
-// call it after any of them, until it says no.
-func (s *Scheduler[L]) Next() (l *Lane[L], t *Ticket[L], ok bool) {
-	for s.Free() > 0 && s.round.Len() > 0 {
-		l := s.round.Front().Value.(*Lane[L])
-		if l.slow && s.slow >= s.limits.Slow {
-			// Overdue sends took the slot it had: it waits again, the first of its host.
-			s.leaveRound(l)
-			l.in, l.at = &l.host.slow, l.host.slow.PushFront(l)
-			s.wake(l.host)
-			continue
-		}
-		t := &Ticket[L]{lane: l, slow: l.slow}
-		s.timely++
-		s.running++
-		if l.slow {
-			s.slow++
-		}
-		l.running++
-		l.waiting--
-		l.host.used++
-		s.leave(l)
-		s.enter(l) // at the end
-		return l, t, true
-	}
-	return nil, nil, false
-}
-
-// Overdue notes that the send has been in flight for so long that it counts
-// towards the slow budget and no longer towards Total, so that endpoints that
-// hang never hold every slot. Its lane is slow from now on, until SetSlow.
-func (s *Scheduler[L]) Overdue(t *Ticket[L]) {
+// Overdue notes that the request has been on its way for so long that it counts
+// for the slow share from now on, and no longer for Total: endpoints that hang,
+// however many and however suddenly, do not keep the slots that others need.
+func (b *Budget) Overdue(t *Ticket) {
 	if t.done || t.overdue {
 		return
 	}
 	t.overdue = true
-	s.timely--
-	if !t.slow {
-		t.slow = true
-		s.slow++
-	}
-	s.SetSlow(t.lane, true)
+	b.timely--
+	b.class[t.class]--
+	t.class = Slow
+	b.class[Slow]++
 }
 
-// Done gives the slots back.
-func (s *Scheduler[L]) Done(t *Ticket[L]) {
+// Done gives the slot back.
+func (b *Budget) Done(t *Ticket) {
 	if t.done {
 		return
 	}
 	t.done = true
-	t.lane.running--
-	s.running--
+	b.running--
+	b.class[t.class]--
 	if !t.overdue {
-		s.timely--
+		b.timely--
 	}
-	t.lane.host.used--
-	if t.slow {
-		s.slow--
+	if b.hosts[t.host]--; b.hosts[t.host] == 0 {
+		delete(b.hosts, t.host)
 	}
-	s.wake(t.lane.host)
-	s.wakeSlow()
-	s.forget(t.lane.host)
 }
