@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -45,7 +44,8 @@ type engine struct {
 	turned   int  // lanes turned away since the rest was adjusted
 	rest     time.Duration
 	stopping bool
-	errs     map[string]error // of the last call, by method
+	started  bool
+	errs     map[string]failure // of the last call, by method
 	news     []Change
 }
 
@@ -115,7 +115,7 @@ func newEngine(d *Dispatcher) *engine {
 		flights: map[*flight]struct{}{},
 		owed:    map[string]map[int64]struct{}{},
 		targets: map[string]*target{},
-		errs:    map[string]error{"": errors.New("webhook: Run is starting")},
+		errs:    map[string]failure{},
 		rest:    minRest,
 		budget:  fair.New(fair.Limits{Total: d.options.MaxInFlightTotal, PerHost: d.options.MaxInFlightHost}),
 	}
@@ -249,8 +249,10 @@ func (e *engine) reserve(l *lane, now time.Time) {
 	case wait > 0 && !l.waiting:
 		e.later(l, wait)
 	case n > 0 && e.hands(l) == 0:
-		e.turned++
-		l.leaving, l.rest = true, jitter(e.rest)
+		if l.leaving = true; e.budget.Free() > 0 { // it is its own budget that is used up
+			e.turned++
+			l.rest = max(l.rest, jitter(e.rest))
+		}
 		e.giveBack(l, MarkAny)
 	}
 }

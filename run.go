@@ -147,9 +147,9 @@ func until(d time.Duration, ok func() bool) bool {
 // failed notes how a call of the store went, and says whether it failed.
 func (e *engine) failed(ctx context.Context, call string, err error) bool {
 	e.mu.Lock()
-	delete(e.errs, "") // not starting any more
+	e.started = true
 	if delete(e.errs, call); err != nil {
-		e.errs[call] = err
+		e.errs[call] = failure{err, time.Now()}
 	}
 	e.mu.Unlock()
 	if err != nil && ctx.Err() == nil {
@@ -158,15 +158,34 @@ func (e *engine) failed(ctx context.Context, call string, err error) bool {
 	return err != nil
 }
 
-// health is nil if every kind of call of the store went well the last time.
+// failure is a failed call of the store.
+type failure struct {
+	err error
+	at  time.Time
+}
+
+// failureAge is how long a failure counts that was not followed by another:
+// what fails is tried again sooner than that, if there is still need for it.
+const failureAge = 15 * time.Second
+
+// health is nil if no kind of call of the store is failing.
 func (e *engine) health() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return errors.Join(slices.Collect(maps.Values(e.errs))...)
+	if !e.started {
+		return errors.New("webhook: Run is starting")
+	}
+	var errs []error
+	for _, f := range e.errs {
+		if time.Since(f.at) < failureAge {
+			errs = append(errs, f.err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
-// Ready says whether this process delivers: nil while Run runs and the last
-// call of the store of every kind went well. For a readiness probe.
+// Ready says whether this process delivers: nil while Run runs and no kind of
+// call of the store is failing. For a readiness probe.
 func (d *Dispatcher) Ready() error {
 	e := d.engine.Load()
 	if e == nil {
