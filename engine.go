@@ -98,6 +98,10 @@ const (
 	// unsettledMax is how many deliveries of a lane may be sent and not
 	// settled: none are sent on when the store does not take their outcomes.
 	unsettledMax = 64
+	// firstShare is the part of the total that is kept for the first request
+	// of each lane, so that a lane with little to send need not wait for
+	// those with much.
+	firstShare = 16
 	// shortWait is how long a lane is kept that has to wait for its rate limit.
 	shortWait = 100 * time.Millisecond
 	// minRest and maxRest bound the rest of a lane that got no slot.
@@ -235,6 +239,9 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 func (e *engine) reserve(l *lane, now time.Time) {
 	n := e.room(l, now)
 	for len(l.tickets) < n {
+		if len(l.flying)+len(l.tickets) > 0 && e.budget.Free() <= e.o.MaxInFlightTotal/firstShare {
+			break // what is left is for lanes that have none
+		}
 		t, ok := e.budget.Take(l.target.host, l.class())
 		if !ok {
 			break

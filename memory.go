@@ -136,7 +136,7 @@ type memDelivery struct {
 	moot        bool // it resends what had been delivered
 	undelivered bool
 	forgotten   bool
-	op          string
+	ops         map[string]int64 // resends by the names of their operations
 	of          int64
 	resentAs    int64
 	index       int // in its heap
@@ -228,14 +228,19 @@ func (s *MemoryStore) finish(d *memDelivery, state State, reason Reason, now ins
 		d.event.pending--
 		s.pending--
 		s.finished.push(d)
-		if d.lane.queue.byID && !d.lane.held { // the next one comes to the head
-			s.wake(d.lane, now)
-		}
 	}
 	d.state, d.reason, d.finished = state, reason, now
 	s.setUndelivered(d, state == StateDead && reason != ReasonDiscarded && !d.moot)
 	for s.finished.len() > s.options.MaxLog {
 		s.forget(s.finished.pop())
+	}
+}
+
+// nextInLine tells a FIFO lane that somebody other than its holder has ended
+// the delivery at its head.
+func (s *MemoryStore) nextInLine(l *memLane, now instant) {
+	if l.queue.byID {
+		s.wake(l, now)
 	}
 }
 

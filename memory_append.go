@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Append implements [Tx].
@@ -10,8 +11,15 @@ func (s *MemoryStore) Append(_ context.Context, events []EventRecord) ([]Appende
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if err := s.room(events); err != nil {
+	fresh := slices.Clone(events)
+	fresh = slices.DeleteFunc(fresh, func(e EventRecord) bool { _, is := s.duplicate(e, now); return is })
+	if err := s.room(fresh); err != nil {
 		return nil, err
+	}
+	for _, e := range fresh {
+		if s.events[e.ID] != nil {
+			return nil, fmt.Errorf("%w: the ID of event %s is taken", ErrConflict, e.ID)
+		}
 	}
 	out := make([]Appended, len(events))
 	for i, e := range events {
@@ -45,7 +53,7 @@ func (s *MemoryStore) room(events []EventRecord) error {
 }
 
 func (s *MemoryStore) duplicate(e EventRecord, now instant) (Appended, bool) {
-	if old := s.events[e.ID]; old != nil {
+	if old := s.events[e.ID]; old != nil && old.Account == e.Account {
 		return Appended{ID: e.ID, Deliveries: old.deliveries, Duplicate: true}, true
 	}
 	if e.Key == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // PutEndpoint implements [Tx].
@@ -92,16 +93,15 @@ func (s *MemoryStore) dropLane(l *memLane) {
 func (s *MemoryStore) Endpoints(_ context.Context, q EndpointQuery) ([]EndpointRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []EndpointRecord
-	limit := pageLimit(q.Limit)
-	skip := q.After != ""
 	a := s.accounts[q.Account]
 	if a == nil {
 		return nil, nil
 	}
-	for _, l := range a.lanes {
-		if skip {
-			skip = l.config.ID != q.After
+	var out []EndpointRecord
+	limit := pageLimit(q.Limit)
+	lanes := slices.SortedFunc(slices.Values(a.lanes), func(x, y *memLane) int { return strings.Compare(x.config.ID, y.config.ID) })
+	for _, l := range lanes {
+		if l.config.ID <= q.After {
 			continue
 		}
 		if q.ID != "" && l.config.ID != q.ID || q.Type != "" && !l.config.concerns(q.Type) {

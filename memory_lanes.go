@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"container/heap"
 	"context"
 	"slices"
@@ -150,7 +151,7 @@ func (s *MemoryStore) giveBack(r Return, now instant) bool {
 		return false
 	}
 	l.held, l.parked = false, r.Park != 0
-	l.pace, l.notBefore = r.Pace, now.add(r.Pause)
+	l.pace, l.notBefore = bytes.Clone(r.Pace), now.add(r.Pause)
 	switch at := never; {
 	case l.parked && len(r.Exclude) == 0:
 		s.setReady(l, at)

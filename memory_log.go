@@ -109,9 +109,9 @@ func (s *MemoryStore) Resend(_ context.Context, account string, delivery int64, 
 			continue
 		}
 		last := l.find(d.resentAs)
-		switch {
-		case last != nil && last.op == op:
-			return last.id, nil
+		switch done := d.ops[op]; {
+		case done != 0:
+			return done, nil
 		case d.state == StatePending || last != nil && last.state == StatePending:
 			return 0, ErrConflict
 		case !l.config.Enabled:
@@ -119,7 +119,12 @@ func (s *MemoryStore) Resend(_ context.Context, account string, delivery int64, 
 		case d.event.Body == nil:
 			return 0, ErrNotFound
 		}
-		return s.again(d, &memDelivery{resend: true, op: op}), nil
+		n := s.again(d, &memDelivery{resend: true})
+		if d.ops == nil {
+			d.ops = map[string]int64{}
+		}
+		d.ops[op] = n
+		return n, nil
 	}
 	return 0, ErrNotFound
 }
@@ -166,6 +171,7 @@ func (s *MemoryStore) Dismiss(_ context.Context, q DeliveryQuery) (int, error) {
 	for _, d := range found {
 		if d.state == StatePending {
 			s.finish(d, StateDead, ReasonDiscarded, now)
+			s.nextInLine(d.lane, now)
 		} else {
 			s.setUndelivered(d, false)
 		}
@@ -184,25 +190,21 @@ func (s *MemoryStore) Purge(_ context.Context, ages Ages, n int) (int, error) {
 		s.forget(s.finished.pop())
 		total++
 	}
-	for i := 0; i < n && s.stored.len() > 0 && old((*s.stored.front()).created, ages.Bodies); i++ {
-		e := s.stored.pop()
+	total += purge(&s.stored, n, func(e *memEvent) bool { return old(e.created, ages.Bodies) }, func(e *memEvent) bool {
 		if e.pending > 0 { // recovered: its turn comes again
-			s.stored.push(e)
-			continue
+			return false
 		}
 		s.dropBody(e)
 		s.bare.push(e)
-		total++
-	}
-	for i := 0; i < n && s.bare.len() > 0 && old((*s.bare.front()).created, ages.Log); i++ {
-		e := s.bare.pop()
+		return true
+	})
+	total += purge(&s.bare, n, func(e *memEvent) bool { return old(e.created, ages.Log) }, func(e *memEvent) bool {
 		if e.refs > 0 {
-			s.bare.push(e)
-			continue
+			return false
 		}
 		delete(s.events, e.ID)
-		total++
-	}
+		return true
+	})
 	for i := 0; i < n && s.keys.len() > 0 && s.keys.front().until <= now; i++ {
 		k := s.keys.pop()
 		if a := s.accounts[k.account]; a != nil && a.keys[k.key] == k {
@@ -211,6 +213,20 @@ func (s *MemoryStore) Purge(_ context.Context, ages Ages, n int) (int, error) {
 		total++
 	}
 	return total, nil
+}
+
+// purge takes up to n of those in the queue that are old; one that cannot be
+// taken yet goes to the end.
+func purge(q *queue[*memEvent], n int, old, take func(*memEvent) bool) int {
+	taken := 0
+	for left := q.len(); left > 0 && taken < n && old(*q.front()); left-- {
+		if e := q.pop(); take(e) {
+			taken++
+		} else {
+			q.push(e)
+		}
+	}
+	return taken
 }
 
 // expire makes deliveries dead that have been waiting for longer than age.
@@ -224,6 +240,7 @@ func (s *MemoryStore) expire(age time.Duration, n int, now instant) int {
 					break
 				}
 				s.finish(d, StateDead, ReasonExpired, now)
+				s.nextInLine(l, now)
 				l.health.LastReason = ReasonExpired.Sentence(d.attempts)
 				if !d.resend {
 					s.failing(l, l.health.LastReason, nil)
@@ -277,6 +294,7 @@ func (s *MemoryStore) eraseEvent(ev *memEvent) {
 				}
 				if d.state == StatePending {
 					s.finish(d, StateDead, ReasonDiscarded, now)
+					s.nextInLine(l, now)
 				}
 				s.forget(d)
 			}

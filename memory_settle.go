@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"container/heap"
 	"time"
 )
@@ -22,7 +23,7 @@ func (s *MemoryStore) settle(o *Outcome, out *Settled, now instant) bool {
 	interrupted := o.Attempt != nil && o.Attempt.Result == ResultInterrupted
 	if o.Attempt != nil {
 		a := *o.Attempt
-		a.N, a.At = o.After+1, s.time(now)
+		a.N, a.At, a.Response = o.After+1, s.time(now), bytes.Clone(a.Response)
 		if !applies && !interrupted {
 			a.Result = ResultSuperseded
 		}
@@ -39,6 +40,9 @@ func (s *MemoryStore) settle(o *Outcome, out *Settled, now instant) bool {
 	switch o.State {
 	case StateDelivered:
 		s.finish(d, StateDelivered, "", now)
+		if l.token != o.Token {
+			s.nextInLine(l, now)
+		}
 		s.succeeded(l, d, o, out, now)
 	case StatePending:
 		d.due, d.delay = now.add(o.Delay), o.Delay
@@ -75,7 +79,7 @@ func (s *MemoryStore) attempted(l *memLane, d *memDelivery, a *Attempt, last Las
 	h := &l.health
 	h.Last, h.At, h.EventID, h.Attempt = last, s.time(now), d.event.ID, d.attempts
 	h.Status, h.Class, h.Error = a.Status, a.Class, a.Error
-	h.Response = a.Response[:min(len(a.Response), 1024)]
+	h.Response = excerpt(a.Response)
 	h.NextAt = time.Time{}
 	if last == LastRetrying {
 		h.NextAt = s.time(d.due)
@@ -84,6 +88,14 @@ func (s *MemoryStore) attempted(l *memLane, d *memDelivery, a *Attempt, last Las
 		h.FailingSince = s.time(now)
 		out.change(l, ChangeFailing, a.Error)
 	}
+}
+
+// excerpt is what health keeps of a response: up to 1 KiB of whole characters.
+func excerpt(b []byte) []byte {
+	if len(b) > 1024 {
+		b = bytes.ToValidUTF8(b[:1024], nil)
+	}
+	return bytes.Clone(b)
 }
 
 func (s *MemoryStore) succeeded(l *memLane, d *memDelivery, o *Outcome, out *Settled, now instant) {
@@ -101,7 +113,9 @@ func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled,
 	if o.Attempt != nil && o.Attempt.Error != "" {
 		reason = o.Attempt.Error
 	}
-	l.health.LastReason = reason
+	if !d.moot {
+		l.health.LastReason = reason
+	}
 	if d.resend {
 		return
 	}
@@ -115,7 +129,8 @@ func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled,
 // disable disables an endpoint by itself.
 func (s *MemoryStore) disable(o *Outcome, out *Settled, now instant) {
 	l := s.lanes[o.Endpoint]
-	if !l.config.Enabled || l.config.Version != o.Version {
+	d := l.find(o.Delivery)
+	if !l.config.Enabled || l.config.Version != o.Version || d == nil || d.state != StateDead {
 		return
 	}
 	l.config.Enabled, l.config.DisabledBy, l.config.DisabledReason = false, DisabledByEngine, o.Disable

@@ -50,7 +50,7 @@ const (
 // Health is how an endpoint has been answering. It is kept apart from the
 // endpoint's configuration and never changes its Version.
 type Health struct {
-	// The last finished attempt of an ordinary delivery.
+	// The last finished attempt, without those of resends that failed.
 	Last     LastState
 	At       time.Time
 	EventID  string

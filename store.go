@@ -82,7 +82,7 @@ type Tx interface {
 	DeleteEndpoint(ctx context.Context, account, id string) error
 
 	// Endpoints returns a page of the account's endpoints in the order of
-	// their creation, with health and pending counts, at a cost that does not
+	// their IDs, which are those of their creation, with health and pending counts, at a cost that does not
 	// depend on how many deliveries are logged.
 	Endpoints(ctx context.Context, q EndpointQuery) ([]EndpointRecord, error)
 
@@ -91,7 +91,7 @@ type Tx interface {
 	// them or none. Deliveries of one lane are in the order of the slice, and
 	// after those of every Append that returned before this one began.
 	//
-	// An event whose ID is stored already, or whose Key was used by the same
+	// An event whose ID is stored already in the account, or whose Key was used by the same
 	// account less than KeyWindow ago, is a duplicate: nothing is added and
 	// the result tells the first one's ID and number of deliveries. This also
 	// holds within the slice and under concurrent calls.
@@ -336,7 +336,7 @@ type ChangeKind string
 
 // The kinds of Change.
 const (
-	ChangeFailing   ChangeKind = "failing"   // an attempt failed, the first one since the last success; it is tried again
+	ChangeFailing   ChangeKind = "failing"   // an attempt failed, the first one since the last success
 	ChangeError     ChangeKind = "error"     // a delivery died; the endpoint has the error status
 	ChangeDisabled  ChangeKind = "disabled"  // the engine disabled the endpoint
 	ChangeRecovered ChangeKind = "recovered" // a delivery succeeded after any of these
