@@ -62,7 +62,10 @@ func (w *world) runs(d *webhook.Dispatcher) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
-	for d.Ready() != nil {
+	for range 100 { // until it runs, or its store fails
+		if d.Ready() == nil {
+			break
+		}
 		time.Sleep(time.Millisecond)
 	}
 	stop = sync.OnceValue(func() error { cancel(); return <-ended })
@@ -78,6 +81,9 @@ type receiver struct {
 	most  int
 	reply func(n int, w http.ResponseWriter, r *http.Request)
 }
+
+// replyFunc answers the n-th request.
+type replyFunc = func(n int, w http.ResponseWriter, r *http.Request)
 
 type request struct {
 	at     time.Time

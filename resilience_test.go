@@ -1,0 +1,347 @@
+package webhook_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
+)
+
+// healthy registers an endpoint of another account that answers at once.
+func (w *world) healthy() *receiver {
+	_, rc := w.endpoint("ok.example.com", func(e *webhook.Endpoint) {
+		e.Account, e.Events = "healthy", []webhook.EventType{events.LeadCreated}
+	}, nil)
+	return rc
+}
+
+// worstWait emits an event a second to the healthy endpoint and returns how
+// long the slowest of them took.
+func (w *world) worstWait(rc *receiver, n int) time.Duration {
+	w.t.Helper()
+	worst := time.Duration(0)
+	for range n {
+		before, began := rc.count(), time.Now()
+		w.emitOf(1, "healthy", events.LeadCreated, events.LeadCreatedData{})
+		for rc.count() == before {
+			time.Sleep(10 * time.Millisecond)
+			require.Less(w.t, time.Since(began), time.Minute)
+		}
+		worst = max(worst, time.Since(began))
+		time.Sleep(max(0, time.Second-time.Since(began)))
+	}
+	return worst
+}
+
+// crowd registers n endpoints that answer alike, each at a host of its own.
+func (w *world) crowd(n int, reply replyFunc) {
+	for i := range n {
+		w.endpoint(fmt.Sprintf("c%d.example.com", i), nil, reply)
+	}
+}
+
+func TestFullHostDelaysNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightTotal: 64, MaxInFlightHost: 4})
+		w.endpoint("zap.example.com", nil, slow(1900*time.Millisecond))
+		for i := range 400 {
+			_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
+				URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}})
+			require.NoError(t, err)
+		}
+		rc := w.healthy()
+		w.run()
+		w.emit(5)
+		require.Less(t, w.worstWait(rc, 30), 500*time.Millisecond)
+	})
+}
+
+func TestManySlowEndpointsDelayNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightTotal: 16})
+		rc := w.healthy()
+		w.run()
+		w.worstWait(rc, 1)
+		w.crowd(400, slow(5*time.Second))
+		w.emit(20)
+		w.worstWait(rc, 10)
+		require.Less(t, w.worstWait(rc, 60), 500*time.Millisecond)
+	})
+}
+
+// TestNewHangingEndpoints: nothing is known of a thousand endpoints, and none
+// of them answers.
+func TestNewHangingEndpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightTotal: 64})
+		rc := w.healthy()
+		w.run()
+		w.worstWait(rc, 1)
+		w.crowd(1000, hang)
+		w.emit(2)
+		require.LessOrEqual(t, w.worstWait(rc, 60), 3500*time.Millisecond, "no longer than it takes to see that they hang")
+	})
+}
+
+func TestFenceWhileExtendHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Timeout, e.FIFO = time.Minute, true }, slow(50*time.Second))
+		s := w.spied()
+		var mu sync.Mutex
+		extends := 0
+		s.set(func(ctx context.Context, m string) error {
+			mu.Lock()
+			n := extends
+			if m == "extend" {
+				extends++
+			}
+			mu.Unlock()
+			switch {
+			case m == "claim" && n > 0, m == "extend" && n == 0:
+				return errors.New("broken")
+			case m == "extend":
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		})
+		w.runs(w.d)
+		time.Sleep(300 * time.Millisecond)
+		w.emit(2)
+		time.Sleep(2 * time.Second)
+		w.runs(w.dispatcher())
+		time.Sleep(time.Hour)
+		require.Equal(t, 1, rc.atMost(), "never two at a time")
+	})
+}
+
+func TestOneLostRenewalCutsNothingOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Timeout = time.Minute }, slow(50*time.Second))
+		s := w.spied()
+		once := sync.OnceFunc(func() { s.set(nil) })
+		s.set(func(ctx context.Context, m string) error {
+			if m != "extend" {
+				return nil
+			}
+			once()
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		w.runs(w.d)
+		w.emit(1)
+		time.Sleep(3 * time.Minute)
+		require.Equal(t, 1, rc.count())
+	})
+}
+
+// TestStoreTakesNoOutcomes: little is sent whose outcome nobody will know.
+func TestStoreTakesNoOutcomes(t *testing.T) {
+	for name, err := range map[string]error{"fails": errors.New("disk full"), "hangs": nil} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, webhook.Options{})
+				_, rc := w.endpoint("a.example.com", nil, nil)
+				s := w.spied()
+				s.set(failing("settle", err))
+				w.emit(1000)
+				w.runs(w.d)
+				time.Sleep(time.Minute)
+				require.LessOrEqual(t, rc.count(), 100)
+				require.Error(t, w.d.Ready())
+				s.set(nil)
+				time.Sleep(time.Minute)
+				require.Equal(t, 1000, rc.count(), "and then it goes on, with nothing sent twice")
+				require.NoError(t, w.d.Ready())
+			})
+		})
+	}
+}
+
+func TestHangingAppendHoldsUpNobodyForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		s := w.spied()
+		s.set(failing("append", nil))
+		done := make(chan error, 2)
+		for range 2 {
+			go func() {
+				_, err := w.d.Emit(context.Background(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
+				done <- err
+			}()
+		}
+		began := time.Now()
+		require.Error(t, <-done)
+		s.set(nil)
+		<-done
+		require.LessOrEqual(t, time.Since(began), time.Minute)
+	})
+}
+
+// TestStopWhileTheStoreHangs in each method.
+func TestStopWhileTheStoreHangs(t *testing.T) {
+	for _, m := range []string{"claim", "due", "settle", "extend", "pauses"} {
+		t.Run(m, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, webhook.Options{Grace: 2 * time.Second})
+				w.endpoint("a.example.com", nil, slow(100*time.Millisecond))
+				s := w.spied()
+				w.emit(1000)
+				stop := w.runs(w.d)
+				time.Sleep(time.Second)
+				s.set(failing(m, nil))
+				time.Sleep(1500 * time.Millisecond)
+				began := time.Now()
+				err := stop()
+				require.LessOrEqual(t, time.Since(began), 8*time.Second)
+				if m == "settle" {
+					require.ErrorContains(t, err, "will be sent again")
+					require.NotContains(t, err.Error(), "%!")
+				}
+			})
+		})
+	}
+}
+
+// TestNothingWaitsInHand: whatever is changed concerns all that was not sent.
+func TestNothingWaitsInHand(t *testing.T) {
+	for name, change := range map[string]func(*world, webhook.Endpoint){
+		"edit": func(w *world, e webhook.Endpoint) {
+			w.net.Handle("b.example.com", &receiver{})
+			w.patch(e, webhook.EndpointPatch{URL: webhook.Set("https://b.example.com/")})
+		},
+		"pause": func(w *world, _ webhook.Endpoint) {
+			require.NoError(w.t, w.d.Pause(w.t.Context(), webhook.Pause{Type: events.LeadScored}))
+		},
+		"dismiss": func(w *world, e webhook.Endpoint) {
+			_, err := w.d.Dismiss(w.t.Context(), webhook.DeliveryQuery{Account: account, Endpoint: e.ID})
+			require.NoError(w.t, err)
+		},
+		"erase": func(w *world, _ webhook.Endpoint) {
+			_, err := w.d.Erase(w.t.Context(), webhook.Erasure{Account: account}, 1000)
+			require.NoError(w.t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, webhook.Options{MaxInFlightHost: 1})
+				e, rc := w.endpoint("a.example.com", nil, slow(10*time.Second))
+				w.run()
+				w.emit(3)
+				time.Sleep(time.Second)
+				change(w, e)
+				time.Sleep(time.Minute)
+				require.Equal(t, 1, rc.count())
+			})
+		})
+	}
+}
+
+func TestLiftedPauseTakesNoLaneFromItsHolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{EventsPerEndpoint: 2})
+		_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) {
+			e.Events = []webhook.EventType{events.LeadScored, events.LeadCreated}
+		}, status(500))
+		w.run()
+		require.NoError(t, w.d.Pause(t.Context(), webhook.Pause{Type: events.LeadScored}))
+		w.emitOf(1, account, events.LeadCreated, events.LeadCreatedData{}) // fails once; its lane is parked with a due time
+		time.Sleep(time.Second)
+		require.Equal(t, 1, rc.count())
+		rc.set(slow(10 * time.Second))
+		time.Sleep(35 * time.Second) // the retry is on its way
+		require.Equal(t, 2, rc.count())
+		require.NoError(t, w.d.Resume(t.Context(), webhook.Pause{Type: events.LeadScored}))
+		time.Sleep(time.Minute)
+		require.Equal(t, 2, rc.count(), "not sent twice")
+	})
+}
+
+func TestNothingIsClaimedBeforePausesAreKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		_, rc := w.endpoint("a.example.com", nil, nil)
+		require.NoError(t, w.d.Pause(t.Context(), webhook.Pause{Account: account}))
+		s := w.spied()
+		s.set(failing("pauses", errors.New("broken")))
+		w.emit(5)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- w.d.Run(ctx) }()
+		time.Sleep(5 * time.Second)
+		s.set(nil)
+		time.Sleep(5 * time.Second)
+		require.Zero(t, rc.count())
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
+
+// TestCallsAreFew: no state makes the engine call the store without end.
+func TestCallsAreFew(t *testing.T) {
+	for name, prepare := range map[string]func(*world){
+		"idle":        func(*world) {},
+		"nobody":      func(w *world) { w.emitOf(100, "acct_none", events.LeadScored, events.LeadScoredData{}) },
+		"breaker":     func(w *world) { w.crowd(1, status(500)); w.emit(100) },
+		"throttled":   func(w *world) { w.crowd(1, status(429)); w.emit(100) },
+		"hanging":     func(w *world) { w.crowd(1, slow(14*time.Second)); w.emit(100) },
+		"all paused":  func(w *world) { w.crowd(1, nil); w.pause(webhook.Pause{}); w.emit(100) },
+		"type paused": func(w *world) { w.crowd(1, nil); w.pause(webhook.Pause{Type: events.LeadScored}); w.emit(100) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, webhook.Options{})
+				prepare(w)
+				s := w.spied()
+				w.runs(w.d)
+				time.Sleep(10 * time.Second)
+				s.reset()
+				time.Sleep(100 * time.Second)
+				for method, n := range s.reset() {
+					require.LessOrEqual(t, n, 600, method)
+				}
+			})
+		})
+	}
+}
+
+func (w *world) pause(p webhook.Pause) { require.NoError(w.t, w.d.Pause(w.t.Context(), p)) }
+
+// panickyPolicy panics when it is asked during a delivery.
+type panickyPolicy struct {
+	mu    sync.Mutex
+	armed bool
+}
+
+func (p *panickyPolicy) Delay(n int) (time.Duration, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.armed {
+		panic("policy")
+	}
+	return webhook.Schedule{time.Second}.Delay(n)
+}
+
+func TestPanickingPolicyMeansTheDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		policy := &panickyPolicy{}
+		w := newWorld(t, webhook.Options{Retry: policy})
+		_, rc := w.endpoint("a.example.com", nil, status(500))
+		policy.mu.Lock()
+		policy.armed = true
+		policy.mu.Unlock()
+		w.emit(1)
+		w.drain()
+		require.Equal(t, 4, rc.count())
+	})
+}

@@ -1,0 +1,108 @@
+package webhook_test
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook"
+)
+
+// spy counts the calls of a store, and can be made to fail or to hang.
+type spy struct {
+	*webhook.MemoryStore
+	mu     sync.Mutex
+	calls  map[string]int
+	wants  int
+	before func(ctx context.Context, method string) error
+}
+
+func (s *spy) note(ctx context.Context, method string) error {
+	s.mu.Lock()
+	if s.calls == nil {
+		s.calls = map[string]int{}
+	}
+	s.calls[method]++
+	f := s.before
+	s.mu.Unlock()
+	if f != nil {
+		return f(ctx, method)
+	}
+	return nil
+}
+func (s *spy) set(f func(ctx context.Context, method string) error) {
+	s.mu.Lock()
+	s.before = f
+	s.mu.Unlock()
+}
+func (s *spy) reset() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.calls
+	s.calls = map[string]int{}
+	return c
+}
+func (s *spy) Append(ctx context.Context, e []webhook.EventRecord) ([]webhook.Appended, error) {
+	if err := s.note(ctx, "append"); err != nil {
+		return nil, err
+	}
+	return s.MemoryStore.Append(ctx, e)
+}
+func (s *spy) Claim(ctx context.Context, n int, d time.Duration) ([]webhook.Claim, time.Duration, error) {
+	if err := s.note(ctx, "claim"); err != nil {
+		return nil, 0, err
+	}
+	return s.MemoryStore.Claim(ctx, n, d)
+}
+func (s *spy) Due(ctx context.Context, w []webhook.Want) ([]webhook.Batch, error) {
+	s.mu.Lock()
+	s.wants += len(w)
+	s.mu.Unlock()
+	if err := s.note(ctx, "due"); err != nil {
+		return nil, err
+	}
+	return s.MemoryStore.Due(ctx, w)
+}
+func (s *spy) Extend(ctx context.Context, h []webhook.Hold, d time.Duration) ([]webhook.Hold, error) {
+	if err := s.note(ctx, "extend"); err != nil {
+		return nil, err
+	}
+	return s.MemoryStore.Extend(ctx, h, d)
+}
+func (s *spy) Settle(ctx context.Context, o []webhook.Outcome, r []webhook.Return) (webhook.Settled, error) {
+	if err := s.note(ctx, "settle"); err != nil {
+		return webhook.Settled{}, err
+	}
+	return s.MemoryStore.Settle(ctx, o, r)
+}
+func (s *spy) Pauses(ctx context.Context) (webhook.Pauses, error) {
+	if err := s.note(ctx, "pauses"); err != nil {
+		return webhook.Pauses{}, err
+	}
+	return s.MemoryStore.Pauses(ctx)
+}
+
+func (w *world) spied() *spy {
+	s := &spy{MemoryStore: w.store}
+	d, err := webhook.New(s, &w.opts)
+	require.NoError(w.t, err)
+	w.d = d
+	return s
+}
+
+// failing makes the calls of one method fail, with err or by hanging until
+// their contexts end.
+func failing(method string, err error) func(context.Context, string) error {
+	return func(ctx context.Context, m string) error {
+		if m != method || err != nil {
+			if m == method {
+				return err
+			}
+			return nil
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+}
