@@ -90,7 +90,7 @@ type memKey struct {
 }
 
 type memEvent struct {
-	EventRecord
+	*EventRecord // shared with senders: replaced, never changed
 	created    instant
 	deliveries int // as emitted
 	pending    int // deliveries that wait
@@ -288,7 +288,9 @@ func (s *MemoryStore) release(e *memEvent) {
 
 func (s *MemoryStore) dropBody(e *memEvent) {
 	s.bodies -= int64(len(e.Body))
-	e.Body = nil
+	bare := *e.EventRecord
+	bare.Body, bare.Subject = nil, ""
+	e.EventRecord = &bare
 }
 
 // find returns the lane's delivery with that ID, or nil.

@@ -68,7 +68,7 @@ func (s *MemoryStore) duplicate(e EventRecord, now instant) (Appended, bool) {
 }
 
 func (s *MemoryStore) append(e EventRecord, now instant) Appended {
-	ev := &memEvent{EventRecord: e, created: now}
+	ev := &memEvent{EventRecord: &e, created: now}
 	s.events[e.ID] = ev
 	s.bodies += int64(len(e.Body))
 	a := s.account(e.Account)

@@ -101,7 +101,7 @@ func (s *MemoryStore) handOut(d *memDelivery, now instant) Delivery {
 	out := Delivery{ID: d.id, Attempts: d.attempts, Delay: d.delay, Gone: d.allGone, Resend: d.resend,
 		Age: now.since(d.created)}
 	if d.event.Body != nil {
-		out.Event = &d.event.EventRecord
+		out.Event = d.event.EventRecord
 	}
 	return out
 }

@@ -304,5 +304,4 @@ func (s *MemoryStore) eraseEvent(ev *memEvent) {
 		}
 	}
 	s.dropBody(ev)
-	ev.Subject = ""
 }

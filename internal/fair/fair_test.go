@@ -97,7 +97,7 @@ func TestFreshHangingLeaveRoom(t *testing.T) {
 // TestNothingLeaks: over any sequence the counts stay within the limits, and
 // everything is free again at the end.
 func TestNothingLeaks(t *testing.T) {
-	for seed := range uint64(10_000) {
+	for seed := range uint64(2_000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		limits := Limits{Total: 1 + r.IntN(10), PerHost: 1 + r.IntN(5)}
 		b := New(limits)
