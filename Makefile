@@ -12,14 +12,19 @@ MODULES := $(shell find . -name go.mod -not -path '*/testdata/*' -printf '%h\n' 
 # How long each fuzz target runs.
 TIME ?= 10s
 
-.PHONY: test lint fuzz tidy-check receiver-check quickstart
+# How many seeds sim runs, and the first one.
+SEEDS ?= 200
+FROM ?= 1
+
+.PHONY: test lint fuzz sim tidy-check receiver-check quickstart
 
 # All tests of all modules, with the race detector.
 test:
 	failed=0
 	for module in $(MODULES); do
-		go -C $$module test -race -timeout 5m ./... || failed=1
+		go -C $$module test -race -timeout 10m ./... || failed=1
 	done
+	go test -run Allocate ./verify || failed=1 # allocations cannot be counted under -race
 	exit $$failed
 
 # Format, vet and staticcheck. The version of staticcheck is that of
@@ -55,6 +60,12 @@ fuzz:
 	done
 	if ((!found)); then echo "no fuzz target was found"; exit 1; fi
 	exit $$failed
+
+# The whole engine in SEEDS storms, the inputs of each from its seed. What fails
+# is told with its history and the command that repeats its inputs.
+sim:
+	go -C internal/sim test -run '^TestSeeds$$' -count=1 -timeout 0 -seeds=$(SEEDS) -from=$(FROM) |
+		grep --line-buffered -vE '^(PASS|FAIL|ok|exit status|--- FAIL| +--- FAIL)\b'
 
 # go.mod and go.sum hold what the code needs, and nothing else.
 tidy-check:

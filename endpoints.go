@@ -124,7 +124,6 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 			return Endpoint{}, fmt.Errorf("%w: it has version %d, not %d", ErrConflict, e.Version, version)
 		}
 		e.Headers, e.Events = maps.Clone(e.Headers), slices.Clone(e.Events)
-		was := e.Enabled
 		if err := f(&e); err != nil {
 			return Endpoint{}, err
 		}
@@ -133,7 +132,7 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 			wait(ctx, nil, time.Duration(rand.Int64N(int64(time.Millisecond)<<try)))
 			continue
 		}
-		if err == nil && was && !e.Enabled {
+		if err == nil && !e.Enabled { // also if it was: a former answer may have been lost
 			d.forget(func(x Endpoint) bool { return x.ID == id })
 		} else if err == nil {
 			d.wake()
@@ -200,6 +199,9 @@ func (d *Dispatcher) RotateSecret(ctx context.Context, account, id string, next 
 		return "", Endpoint{}, err
 	}
 	e, err := d.change(ctx, d.store, account, id, 0, func(e *Endpoint) error {
+		if e.Secret == next && e.OldSecret != "" {
+			return nil // a repeat
+		}
 		e.OldSecret, e.OldSecretUntil = e.Secret, time.Now().Add(overlap)
 		if e.Secret == "" {
 			e.OldSecretUntil = time.Time{}

@@ -54,6 +54,7 @@ var rules = []rule{
 	{dirs: "internal/policy"},
 	{dirs: "internal/signature"},
 	{dirs: "internal/tools/**", ext: []string{"golang.org/x/mod"}},
+	{dirs: "internal/sim", own: []string{".", "events", "webhooktest"}},
 	{dirs: "internal/*", own: []string{"internal/*"}, testsExt: []string{testify}},
 	{dirs: "verify", own: []string{"internal/signature"}, tests: []string{"verify/verifytest", "events"}},
 	{dirs: "verify/verifytest", own: []string{"internal/signature", "verify"}, tests: []string{"events"}},
@@ -226,6 +227,9 @@ func TestJudge(t *testing.T) {
 		{"examples/quickstart/main.go", module, true},
 		{"examples/quickstart/main.go", module + "/stores/sqlitestore", true},
 		{"examples/quickstart/main_test.go", module + "/internal/guard", false},
+		{"internal/sim/world.go", module + "/webhooktest", true},
+		{"internal/sim/world.go", module + "/internal/pace", false},
+		{"internal/sim/sim_test.go", testify + "/require", false},
 		{"helpers/helpers.go", module, false},
 	} {
 		if err := judge(c.file, c.imports); (err == nil) != c.ok {

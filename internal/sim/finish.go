@@ -1,0 +1,128 @@
+package sim
+
+import (
+	"context"
+	"time"
+
+	"github.com/autoreach/webhook"
+)
+
+// calmDown ends the inputs: nothing fails any more, and every process ends.
+func (w *world) calmDown() {
+	w.mu.Lock()
+	w.calm = true
+	w.mu.Unlock()
+	w.steps.Wait()
+	w.late.Wait()
+	for i := range w.slots {
+		p := w.take(i, "ends")
+		if p == nil {
+			continue
+		}
+		if w.plan.CrashEnd && i == 0 {
+			p.die()
+			p.end()
+			continue
+		}
+		w.stop(p, false)
+	}
+	w.background.Wait()
+	w.late.Wait()
+}
+
+// lateOn is how long after the last process's beginning endpoints are enabled.
+const lateOn = 5 * time.Second
+
+// finish lets one process deliver what is left. Nobody emits, and nobody tells
+// it of what is enabled meanwhile.
+func (w *world) finish(admin *process) {
+	ctx := context.Background()
+	w.mu.Lock()
+	w.over = true
+	w.note(nil, nil, 0, "the last process begins")
+	w.mu.Unlock()
+	pauses, _ := w.memory.Pauses(ctx)
+	for _, p := range pauses.List {
+		if err := admin.d.Resume(ctx, p); err != nil {
+			panic(err)
+		}
+	}
+	enable := func() {
+		for _, l := range w.laneList {
+			if o := l.isOff(); o != nil && l.deleted.IsZero() && l.plan.FinallyOn {
+				if _, err := admin.d.EnableEndpoint(ctx, l.account, l.id); err != nil {
+					panic(err)
+				}
+			}
+		}
+	}
+	if !w.plan.LateOn {
+		enable()
+	}
+	w.setDeadlines()
+	last := w.newProcess("last", true, true)
+	if w.plan.LateOn {
+		time.Sleep(lateOn)
+		enable()
+	}
+	end := time.Now().Add(w.plan.ExpireAfter + 4*time.Minute)
+	for pending := 1; pending > 0 && time.Now().Before(end); {
+		time.Sleep(500 * time.Millisecond)
+		st, _ := w.memory.Stats(ctx)
+		pending = st.Pending
+	}
+	time.Sleep(w.plan.Lease + time.Second) // what a process that died held is taken over by then
+	if st, _ := w.memory.Stats(ctx); st.Held > 0 {
+		w.mu.Lock()
+		w.violate("held", nil, 0, "%d lanes are held though nothing waits", st.Held)
+		w.mu.Unlock()
+	}
+	w.stop(last, true)
+}
+
+// setDeadlines says until when what waits for an endpoint that answers 2xx from
+// now on must be delivered.
+func (w *world) setDeadlines() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lastBegan = time.Now()
+	sick := w.sick()
+	for _, l := range w.laneList {
+		off := l.isOff() != nil
+		if !l.deleted.IsZero() || l.plan.Final.Share > 0 || off && !(w.plan.LateOn && l.plan.FinallyOn) {
+			continue
+		}
+		at, n := w.lastBegan, 0
+		if off {
+			at = at.Add(lateOn)
+		}
+		if l.notBefore.After(at) {
+			at = l.notBefore
+		}
+		if c := l.lastClaim(); c != nil && c.returned.IsZero() && c.until.After(at) {
+			at = c.until
+		}
+		for _, r := range w.all(webhook.DeliveryQuery{Account: l.account, Endpoint: l.id, States: []webhook.State{webhook.StatePending}}) {
+			n++
+			if r.NextAt.After(at) {
+				at = r.NextAt
+			}
+		}
+		takes := 20 * time.Millisecond
+		if rate := l.config().PerSecond; rate > 0 {
+			takes += time.Duration(float64(time.Second) / rate)
+		}
+		w.deadlines[l] = at.Add(10*time.Second + time.Duration(sick)*5*time.Second + time.Duration(n)*takes)
+	}
+}
+
+// sick is how many endpoints are not healthy.
+func (w *world) sick() int {
+	n := 0
+	for _, e := range w.plan.Endpoints {
+		if !e.Healthy {
+			n++
+		}
+	}
+	return n
+}
