@@ -91,10 +91,10 @@ type memKey struct {
 
 type memEvent struct {
 	*EventRecord // shared with senders: replaced, never changed
-	created    instant
-	deliveries int // as emitted
-	pending    int // deliveries that wait
-	refs       int // deliveries in the log
+	created      instant
+	deliveries   int // as emitted
+	pending      int // deliveries that wait
+	refs         int // deliveries in the log
 }
 
 type memLane struct {
