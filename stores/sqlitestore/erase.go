@@ -1,0 +1,121 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/autoreach/webhook"
+)
+
+// Erase implements [webhook.Log].
+func (s *Store) Erase(ctx context.Context, e webhook.Erasure, n int) (total int, err error) {
+	err = s.update(ctx, func(t *txn) error { total, err = t.erase(e, n); return err })
+	if err != nil {
+		return 0, failed("Erase", err)
+	}
+	return total, nil
+}
+
+func (t *txn) erase(e webhook.Erasure, n int) (int, error) {
+	total := 0
+	query, args := `SELECT pk FROM webhook_events WHERE account = ? LIMIT ?`, []any{e.Account}
+	switch {
+	case e.Subject != "" && e.Account != "":
+		query, args = `SELECT pk FROM webhook_events WHERE subject <> '' AND subject = ? AND account = ? LIMIT ?`, []any{e.Subject, e.Account}
+	case e.Subject != "":
+		query, args = `SELECT pk FROM webhook_events WHERE subject <> '' AND subject = ? LIMIT ?`, []any{e.Subject}
+	default:
+		var err error
+		if total, err = t.eraseEndpoints(e.Account, n); err != nil || total == n {
+			return total, err
+		}
+		if _, err := t.exec(`DELETE FROM webhook_keys WHERE (account, key) IN (
+			SELECT account, key FROM webhook_keys WHERE account = ? LIMIT ?)`, e.Account, n); err != nil {
+			return total, err
+		}
+	}
+	events, err := t.list(query, append(args, n-total)...)
+	if err != nil {
+		return total, err
+	}
+	for _, pk := range events {
+		if err := t.eraseEvent(pk); err != nil {
+			return total, err
+		}
+		total++
+	}
+	return total, nil
+}
+
+// eraseEndpoints removes endpoints of an account. Their deliveries go with
+// the account's events.
+func (t *txn) eraseEndpoints(account string, n int) (int, error) {
+	total := 0
+	for total < n {
+		var id string
+		found, err := t.get(`SELECT id FROM webhook_endpoints WHERE account = ? ORDER BY lane LIMIT 1`, []any{account}, &id)
+		if err != nil || !found {
+			return total, err
+		}
+		e, err := t.find(id)
+		if err != nil {
+			return total, err
+		}
+		if err := t.drop(e); err != nil {
+			return total, err
+		}
+		total++
+	}
+	return total, nil
+}
+
+// eraseEvent forgets an event with its deliveries and attempts.
+func (t *txn) eraseEvent(pk int64) error {
+	if err := t.leave(pk); err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE webhook_health SET response = NULL
+		WHERE lane IN (SELECT lane FROM webhook_endpoints WHERE account = (SELECT account FROM webhook_events WHERE pk = ?1))
+		AND event = (SELECT id FROM webhook_events WHERE pk = ?1)`, pk); err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM webhook_attempts WHERE delivery IN (SELECT id FROM webhook_deliveries WHERE event = ?)`, pk); err != nil {
+		return err
+	}
+	for _, q := range []string{`DELETE FROM webhook_deliveries WHERE event = ?`, `DELETE FROM webhook_events WHERE pk = ?`} {
+		if _, err := t.exec(q, pk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leave tells the lanes that the event's deliveries go.
+func (t *txn) leave(pk int64) error {
+	var counted, woken []int64
+	if err := t.each(`SELECT lane, state, undelivered FROM webhook_deliveries WHERE event = ?`, []any{pk}, func(r *sql.Rows) error {
+		var lane, state int64
+		var undelivered bool
+		err := r.Scan(&lane, &state, &undelivered)
+		if undelivered {
+			counted = append(counted, lane)
+		}
+		if state == pending {
+			woken = append(woken, lane)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, lane := range counted {
+		if err := t.forgetUndelivered(lane); err != nil {
+			return err
+		}
+	}
+	for _, lane := range woken {
+		if err := t.wakeFIFO(lane); err != nil {
+			return err
+		}
+	}
+	return nil
+}
