@@ -43,6 +43,7 @@ type engine struct {
 	crowded  bool // more lanes are ready than there are slots for
 	turned   int  // lanes turned away since the rest was adjusted
 	rest     time.Duration
+	adjusted time.Time
 	stopping bool
 	started  bool
 	errs     map[string]failure // of the last call, by method

@@ -317,8 +317,8 @@ func (s *MemoryStore) Stats(context.Context) (StoreStats, error) {
 			continue
 		}
 		for _, q := range []*deliveryHeap{&l.queue, &l.resends} {
-			if d := q.first(); d != nil {
-				st.Oldest = max(st.Oldest, now.since(d.due))
+			if due := q.earliestDue(); due != never {
+				st.Oldest = max(st.Oldest, now.since(due))
 			}
 		}
 	}

@@ -103,6 +103,18 @@ func (q *queue[T]) pop() T {
 	return x
 }
 
+// earliestDue is the earliest due time, also of those behind the head by ID.
+func (h *deliveryHeap) earliestDue() instant {
+	at := never
+	for i, d := range h.items {
+		if i > 0 && !h.byID {
+			break // the first is the earliest
+		}
+		at = min(at, d.due)
+	}
+	return at
+}
+
 // earliest is when the first delivery is due whose type is not excluded. By
 // ID an excluded one blocks those behind it.
 func (h *deliveryHeap) earliest(exclude []EventType) instant {

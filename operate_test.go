@@ -119,6 +119,21 @@ func TestStatsAndObserve(t *testing.T) {
 	})
 }
 
+// TestOldestBehindAFailingHead: what waits in a FIFO lane behind a delivery
+// that is being retried waits too.
+func TestOldestBehindAFailingHead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.FIFO = true }, status(500))
+		w.run()
+		w.emit(2)
+		time.Sleep(20 * time.Second)
+		st, err := w.d.Stats(t.Context())
+		require.NoError(t, err)
+		require.InDelta(t, 20*time.Second, st.Oldest, float64(time.Second))
+	})
+}
+
 func TestListing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{Retry: webhook.Schedule{}})

@@ -40,7 +40,7 @@ type Options struct {
 	Signers          []Signer          // Default [BodySigner] and [StandardSigner]
 	UserAgent        string            // product and version of the host, such as "AutoReach/1.0". Default "Webhook/1.0"
 	MaxInFlight      int               // requests at a time to one endpoint that does not say. Default 4; 1 to 1,000
-	MaxInFlightTotal int               // requests at a time in this process. Default 512; at least 23 KiB of memory each
+	MaxInFlightTotal int               // requests at a time in this process, without those that have been on their way for over 2 s; with them at most four times as many. Default 512; at least 23 KiB of memory each
 	MaxInFlightHost  int               // requests at a time to one destination host in this process. Default 64
 	DisableAfter     time.Duration     // disable an endpoint by itself that has not succeeded for so long, and let 8 deliveries die. Default 0: never
 	TLS              *tls.Config       // root certificates and client certificates. Default the system's roots; verification cannot be turned off
@@ -54,7 +54,7 @@ type Options struct {
 	// Running.
 
 	Lease time.Duration // how long a process that died keeps others from its lanes. Default 15 s; 1 s to 5 min
-	Grace time.Duration // how long Run waits for requests in flight when it is told to end. Default 20 s; 0 means the default
+	Grace time.Duration // how long Run waits for requests in flight when it is told to end. Default 20 s; 1 ms to 1 h
 
 	// Watching.
 

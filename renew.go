@@ -88,7 +88,10 @@ func (e *engine) fenceOff() (lost []string) {
 		}
 		notify(e.claimSignal)
 	}
-	e.adjustRest()
+	if now.Sub(e.adjusted) >= time.Second {
+		e.adjusted = now
+		e.adjustRest()
+	}
 	return lost
 }
 
