@@ -1,4 +1,5 @@
-# Needs Go, a C compiler (for the race detector) and make.
+# Needs Go, a C compiler (for the race detector), make, and PostgreSQL for the
+# tests.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,16 +17,33 @@ TIME ?= 10s
 SEEDS ?= 200
 FROM ?= 1
 
-.PHONY: test lint fuzz sim tidy-check receiver-check quickstart
+.PHONY: test postgres lint fuzz sim tidy-check receiver-check quickstart
 
 # All tests of all modules, with the race detector.
-test:
+test: postgres
 	failed=0
 	for module in $(MODULES); do
 		go -C $$module test -race -timeout 10m ./... || failed=1
 	done
 	go test -run Allocate ./verify || failed=1 # allocations cannot be counted under -race
 	exit $$failed
+
+# PostgreSQL for the tests, which start a server of their own: installed when it
+# is missing, where apt-get and root are there. Or name a server that they may
+# use in WEBHOOK_TEST_POSTGRES.
+postgres:
+	if [[ -n $${WEBHOOK_TEST_POSTGRES:-} ]] || command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+		exit
+	fi
+	if ((EUID)) || ! command -v apt-get >/dev/null; then
+		echo "PostgreSQL 15 or newer is not installed: on Debian and Ubuntu, sudo apt-get install postgresql;"
+		echo "or set WEBHOOK_TEST_POSTGRES to the connection string of a superuser on a server that the tests may use."
+		exit 1
+	fi
+	apt-get update -qq
+	mkdir -p /etc/postgresql-common # no server at boot: the tests start their own
+	[[ -e /etc/postgresql-common/createcluster.conf ]] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
 
 # Format, vet and staticcheck. The version of staticcheck is that of
 # internal/tools/go.mod.

@@ -55,6 +55,11 @@ var rules = []rule{
 	{dirs: "internal/signature"},
 	{dirs: "internal/tools/**", ext: []string{"golang.org/x/mod"}},
 	{dirs: "internal/sim", own: []string{".", "events", "webhooktest"}},
+	{
+		// Programs that run the whole library, each a module of its own.
+		dirs: "internal/crash/**", ext: []string{"*"},
+		own: []string{".", "events", "verify", "webhooktest", "stores/**", "internal/pgserver", "internal/crash/**"},
+	},
 	{dirs: "internal/*", own: []string{"internal/*"}, testsExt: []string{testify}},
 	{dirs: "verify", own: []string{"internal/signature"}, tests: []string{"verify/verifytest", "events"}},
 	{dirs: "verify/verifytest", own: []string{"internal/signature", "verify"}, tests: []string{"events"}},
@@ -69,11 +74,12 @@ var rules = []rule{
 	{
 		dirs: "stores/**", ext: []string{"*"},
 		own:   []string{".", "events", "verify"},
-		tests: []string{"verify/verifytest", "storetest", "webhooktest", "console"},
+		tests: []string{"verify/verifytest", "storetest", "webhooktest", "console", "internal/pgserver"},
 	},
 	{
 		dirs: "examples/**", ext: []string{"*"},
-		own: []string{".", "events", "verify/**", "storetest", "webhooktest", "console", "stores/**", "examples/**"},
+		own:   []string{".", "events", "verify/**", "storetest", "webhooktest", "console", "stores/**", "examples/**"},
+		tests: []string{"internal/pgserver"},
 	},
 }
 

@@ -1,0 +1,23 @@
+package pgstore
+
+import "github.com/autoreach/webhook"
+
+// Statement returns a statement as it is sent, for tests of plans.
+func (s *Store) Statement(name string) string { return s.sql.get(name) }
+
+// IndexSQL is what transactions of the store's own begin with.
+const IndexSQL = indexSQL
+
+// DeliveriesStatement returns what Deliveries sends for a query, and its
+// arguments.
+func (s *Store) DeliveriesStatement(q webhook.DeliveryQuery) (string, []any) {
+	return s.search(q).compose("p.lane, p.id, x.*, coalesce(v.type, ''), v.occurred_at, NULL::bytea",
+		s.joinEvents(), "DESC", "", "", "")
+}
+
+// OldestStatement returns what Recover sends to find what to recover.
+func (s *Store) OldestStatement(q webhook.DeliveryQuery) (string, []any) {
+	q.Undelivered = true
+	return s.search(q).compose("p.lane, x.id", "", "ASC", "false",
+		"EXISTS (SELECT FROM "+s.schema+"events v WHERE v.id = x.event_id AND v.body IS NOT NULL OFFSET 0)", "p.enabled")
+}
