@@ -30,8 +30,12 @@ func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (E
 	if err := d.check(&e); err != nil {
 		return Endpoint{}, err
 	}
+	var err error
+	if e.ChangedBy, err = actor(ctx); err != nil {
+		return Endpoint{}, err
+	}
 	limit := d.options.EndpointLimit(e.Account)
-	e, err := tx.PutEndpoint(ctx, e, limit)
+	e, err = tx.PutEndpoint(ctx, e, limit)
 	if errors.Is(err, ErrLimit) {
 		return Endpoint{}, &InvalidError{cause: ErrLimit, Fields: []FieldError{{
 			Field: "account", Code: "endpoint_limit", Bound: itoa(limit),
@@ -114,6 +118,10 @@ func (d *Dispatcher) UpdateEndpointTx(ctx context.Context, tx Tx, account, id st
 // change reads, changes and puts an endpoint, again if somebody else was
 // quicker and the caller has not named a version.
 func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, version int64, f func(*Endpoint) error) (Endpoint, error) {
+	who, err := actor(ctx)
+	if err != nil {
+		return Endpoint{}, err
+	}
 	for try := 0; ; try++ {
 		r, err := d.endpoint(ctx, tx, account, id, func(e Endpoint) Endpoint { return e })
 		if err != nil {
@@ -127,6 +135,7 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 		if err := f(&e); err != nil {
 			return Endpoint{}, err
 		}
+		e.ChangedBy = who
 		e, err = tx.PutEndpoint(ctx, e, 0)
 		if errors.Is(err, ErrConflict) && version == 0 && try < 10 {
 			wait(ctx, nil, time.Duration(rand.Int64N(int64(time.Millisecond)<<try)))
@@ -164,6 +173,8 @@ func (d *Dispatcher) DeleteEndpoint(ctx context.Context, account, id string) err
 }
 
 // DeleteEndpointTx is DeleteEndpoint as a part of the caller's transaction.
+// Nothing is kept of a deleted endpoint: a row of the caller's own, written in
+// that transaction, can say who deleted it.
 func (d *Dispatcher) DeleteEndpointTx(ctx context.Context, tx Tx, account, id string) error {
 	if err := tx.DeleteEndpoint(ctx, account, id); err != nil {
 		return err

@@ -133,7 +133,7 @@ func (s *MemoryStore) disable(o *Outcome, out *Settled, now instant) {
 	if !l.config.Enabled || l.config.Version != o.Version || d == nil || d.state != StateDead {
 		return
 	}
-	l.config.Enabled, l.config.DisabledBy, l.config.DisabledReason = false, DisabledByEngine, o.Disable
+	l.config.Enabled, l.config.DisabledBy, l.config.DisabledReason, l.config.ChangedBy = false, DisabledByEngine, o.Disable, ""
 	l.config.Version++
 	l.config.UpdatedAt = s.time(now)
 	s.stop(l)

@@ -21,6 +21,7 @@ const (
 	MaxSecretLength = 1024 // bytes
 	maxName         = 100  // characters
 	maxAccount      = 200  // bytes
+	maxActor        = 200  // bytes
 	maxInFlight     = 1000
 	maxPerSecond    = 10_000
 	minPerSecond    = 0.001

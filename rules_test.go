@@ -292,3 +292,40 @@ func TestAccountsAreIsolated(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, theirs)
 }
+
+// Who made a change comes from the context and is kept with it.
+func TestChangedBy(t *testing.T) {
+	d, err := New(NewMemoryStore(nil), nil)
+	require.NoError(t, err)
+	ctx := t.Context()
+	e, err := d.CreateEndpoint(WithActor(ctx, "user:1"), Endpoint{
+		Account: "acct_1", Name: "CRM", URL: "https://crm.example.com/", Events: []EventType{"lead.scored"}, ChangedBy: "forged",
+	})
+	require.NoError(t, err)
+	by := func() string {
+		t.Helper()
+		r, err := d.Endpoint(ctx, "acct_1", e.ID)
+		require.NoError(t, err)
+		return r.ChangedBy
+	}
+	require.Equal(t, "user:1", e.ChangedBy)
+	require.Equal(t, "user:1", by())
+
+	_, _, err = d.RotateSecret(WithActor(ctx, "user:2"), "acct_1", e.ID, "", 0)
+	require.NoError(t, err)
+	require.Equal(t, "user:2", by())
+	_, err = d.DisableEndpoint(WithActor(ctx, "support"), "acct_1", e.ID, DisabledByOperator)
+	require.NoError(t, err)
+	require.Equal(t, "support", by())
+
+	for _, who := range []string{strings.Repeat("x", 201), "a\nb"} {
+		_, err = d.EnableEndpoint(WithActor(ctx, who), "acct_1", e.ID)
+		var invalid *InvalidError
+		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, "actor", invalid.Fields[0].Field)
+		require.Equal(t, "support", by(), "a change that was refused")
+	}
+	_, err = d.EnableEndpoint(ctx, "acct_1", e.ID)
+	require.NoError(t, err)
+	require.Empty(t, by(), "nobody is named")
+}

@@ -88,6 +88,10 @@ type Endpoint struct {
 
 	CreatedAt time.Time // by the store's clock
 	UpdatedAt time.Time
+
+	// ChangedBy is who made the last change, as [WithActor] named them; empty
+	// if it named nobody, or if the engine disabled the endpoint.
+	ChangedBy string
 }
 
 // DisabledBy says who disabled an endpoint.

@@ -48,6 +48,9 @@ func changeDisabled(c *check) {
 	if r.Enabled || r.DisabledBy != webhook.DisabledByEngine || r.DisabledReason != "gone for good" || r.Version != e.Version+1 {
 		c.Errorf("want it disabled by the engine with its reason at version %d: %+v", e.Version+1, r.Endpoint)
 	}
+	if r.ChangedBy != "" {
+		c.Errorf("the engine's change is put down to %q, who made the one before", r.ChangedBy)
+	}
 	if _, ok := c.ask(webhook.Want{Hold: h, Max: 1}); ok {
 		c.Errorf("its holder is still answered")
 	}

@@ -42,10 +42,11 @@ type endpointRow struct {
 	e              webhook.Endpoint
 	account, by    string
 	reason, config string
+	changedBy      string
 }
 
 func (r *endpointRow) dest() []any {
-	return []any{&r.e.ID, &r.e.Version, &r.e.CreatedAt, &r.e.UpdatedAt, &r.e.Enabled, &r.e.FIFO, &r.account, &r.by, &r.reason, &r.config}
+	return []any{&r.e.ID, &r.e.Version, &r.e.CreatedAt, &r.e.UpdatedAt, &r.e.Enabled, &r.e.FIFO, &r.account, &r.by, &r.reason, &r.changedBy, &r.config}
 }
 
 func (r *endpointRow) endpoint() (webhook.Endpoint, error) {
@@ -55,6 +56,7 @@ func (r *endpointRow) endpoint() (webhook.Endpoint, error) {
 	}
 	e := r.e
 	e.Account, e.DisabledBy, e.DisabledReason = untext(r.account), webhook.DisabledBy(r.by), r.reason
+	e.ChangedBy = untext(r.changedBy)
 	e.Name, e.URL, e.Events, e.Secret, e.Headers = c.Name, c.URL, c.Events, webhook.Secret(c.Secret), c.Headers
 	e.Timeout, e.MaxInFlight, e.PerSecond, e.OldSecret = c.Timeout, c.MaxInFlight, c.PerSecond, webhook.Secret(c.OldSecret)
 	if c.OldSecretUntil != nil {
@@ -89,7 +91,7 @@ func (s *Store) putEndpoint(ctx context.Context, x executor, e webhook.Endpoint,
 	}
 	found := false
 	err = x.query(ctx, s.sql.get("update"), []any{
-		e.ID, text(e.Account), e.Version, e.Enabled, e.FIFO, string(e.DisabledBy), prose(e.DisabledReason), texts(e.Events), config,
+		e.ID, text(e.Account), e.Version, e.Enabled, e.FIFO, string(e.DisabledBy), prose(e.DisabledReason), text(e.ChangedBy), texts(e.Events), config,
 	}, func(r scanner) error {
 		found = true
 		return r.Scan(&e.CreatedAt, &e.UpdatedAt)
@@ -119,7 +121,7 @@ func (s *Store) createEndpoint(ctx context.Context, x executor, e webhook.Endpoi
 	}
 	created := false
 	err = x.query(ctx, s.sql.get("create"), []any{
-		e.ID, text(e.Account), int64(limit), e.Enabled, e.FIFO, string(e.DisabledBy), prose(e.DisabledReason), texts(e.Events), config,
+		e.ID, text(e.Account), int64(limit), e.Enabled, e.FIFO, string(e.DisabledBy), prose(e.DisabledReason), text(e.ChangedBy), texts(e.Events), config,
 	}, func(r scanner) error {
 		created = true
 		return r.Scan(&e.CreatedAt)

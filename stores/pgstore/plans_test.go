@@ -44,8 +44,8 @@ func fill(t testing.TB, schema string, n, spread int, analyze bool) {
 	check(t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
 	for _, sql := range []string{
-		`INSERT INTO {}.endpoints (id, lane, version, created_at, updated_at, enabled, fifo, account, disabled_by, disabled_reason, events, config)
-			SELECT md5('e' || i)::uuid, i, 1, now(), now(), true, i % 10 = 0, 'acct_' || i / 10, '', '', '{lead.scored}', '{"name":"x","url":"","events":["lead.scored"]}'
+		`INSERT INTO {}.endpoints (id, lane, version, created_at, updated_at, enabled, fifo, account, disabled_by, disabled_reason, changed_by, events, config)
+			SELECT md5('e' || i)::uuid, i, 1, now(), now(), true, i % 10 = 0, 'acct_' || i / 10, '', '', '', '{lead.scored}', '{"name":"x","url":"","events":["lead.scored"]}'
 			FROM generate_series(1, $2::int) i WHERE $1::int > 0 AND $3::int > 0`,
 		`INSERT INTO {}.lanes (lane, token, ready_at, held, pace) SELECT i, i << 32, CASE WHEN i <= 200 THEN now() + '1 h' WHEN i % 2 = 0 THEN now() - i * interval '1 s' ELSE 'infinity' END, i <= 200, '\x00'
 			FROM generate_series(1, $2::int) i WHERE $1::int > 0 AND $3::int > 0`,

@@ -25,7 +25,7 @@ func (s *Store) Endpoints(ctx context.Context, q webhook.EndpointQuery) (out []w
 }
 
 // endpointColumns are what storedEndpoint reads.
-const endpointColumns = `p.lane, p.id, p.account, p.version, p.enabled, p.disabled_by, p.disabled_reason, p.config, p.created_at, p.updated_at`
+const endpointColumns = `p.lane, p.id, p.account, p.version, p.enabled, p.disabled_by, p.disabled_reason, p.changed_by, p.config, p.created_at, p.updated_at`
 
 // storedEndpoint reads an endpoint out of a row.
 type storedEndpoint struct {
@@ -36,7 +36,7 @@ type storedEndpoint struct {
 }
 
 func (e *storedEndpoint) fields() []any {
-	return []any{&e.lane, &e.ID, &e.Account, &e.Version, &e.Enabled, &e.DisabledBy, &e.DisabledReason, &e.config, &e.created, &e.updated}
+	return []any{&e.lane, &e.ID, &e.Account, &e.Version, &e.Enabled, &e.DisabledBy, &e.DisabledReason, &e.ChangedBy, &e.config, &e.created, &e.updated}
 }
 
 // decode makes the endpoint of what was read.
@@ -75,8 +75,8 @@ func (t *txn) putEndpoint(e webhook.Endpoint, limit int) (webhook.Endpoint, erro
 	}
 	e.Version++
 	if _, err := t.exec(`UPDATE webhook_endpoints
-		SET version = ?, enabled = ?, disabled_by = ?, disabled_reason = ?, config = ?, updated_at = ? WHERE lane = ?`,
-		e.Version, flag(e.Enabled), string(e.DisabledBy), e.DisabledReason, sealed, t.now, old.lane); err != nil {
+		SET version = ?, enabled = ?, disabled_by = ?, disabled_reason = ?, changed_by = ?, config = ?, updated_at = ? WHERE lane = ?`,
+		e.Version, flag(e.Enabled), string(e.DisabledBy), e.DisabledReason, e.ChangedBy, sealed, t.now, old.lane); err != nil {
 		return webhook.Endpoint{}, err
 	}
 	if err := t.subscribe(e.Account, old.lane, old.Events, e.Events); err != nil {
@@ -113,8 +113,8 @@ func (t *txn) createEndpoint(old *storedEndpoint, e webhook.Endpoint, limit int)
 		return webhook.Endpoint{}, err
 	}
 	lane, err := t.insert(`INSERT INTO webhook_endpoints
-		(id, account, version, enabled, disabled_by, disabled_reason, config, created_at, updated_at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)`,
-		e.ID, e.Account, flag(e.Enabled), string(e.DisabledBy), e.DisabledReason, sealed, t.now, t.now)
+		(id, account, version, enabled, disabled_by, disabled_reason, changed_by, config, created_at, updated_at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)`,
+		e.ID, e.Account, flag(e.Enabled), string(e.DisabledBy), e.DisabledReason, e.ChangedBy, sealed, t.now, t.now)
 	if err != nil {
 		return webhook.Endpoint{}, err
 	}

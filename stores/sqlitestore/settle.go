@@ -278,7 +278,7 @@ func (s *settling) disable(o *webhook.Outcome) error {
 	}
 	l.enabled = false
 	l.version++
-	if _, err := s.exec(`UPDATE webhook_endpoints SET enabled = 0, disabled_by = 'engine', disabled_reason = ?, version = ?,
+	if _, err := s.exec(`UPDATE webhook_endpoints SET enabled = 0, disabled_by = 'engine', disabled_reason = ?, changed_by = '', version = ?,
 		updated_at = ? WHERE lane = ?`, o.Disable, l.version, s.now, l.id); err != nil {
 		return err
 	}

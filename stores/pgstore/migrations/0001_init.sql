@@ -46,6 +46,7 @@ CREATE TABLE webhook.endpoints (
   account         text        NOT NULL,
   disabled_by     text        NOT NULL,
   disabled_reason text        NOT NULL,
+  changed_by      text        NOT NULL,
   events          text[]      NOT NULL,
   config          json        NOT NULL
 );

@@ -6,7 +6,7 @@
 SELECT u.o::int, l.wakes + (SELECT count(*) FROM webhook.wakes w WHERE w.lane = l.lane),
   CASE WHEN u.count > 0 THEN (SELECT count(*) FROM (SELECT FROM webhook.queue q WHERE q.lane = l.lane ORDER BY q.id LIMIT u.count) q) ELSE 0 END,
   e.version <> u.version,
-  e.id, e.version, e.created_at, e.updated_at, e.enabled, e.fifo, e.account, e.disabled_by, e.disabled_reason,
+  e.id, e.version, e.created_at, e.updated_at, e.enabled, e.fifo, e.account, e.disabled_by, e.disabled_reason, e.changed_by,
   CASE WHEN e.version <> u.version THEN e.config::text ELSE '{}' END,
   d.id, d.attempts, d.delay, d.gone, d.resend, (extract(epoch FROM now() - d.created_at) * 1e6)::bigint, d.event_id, d.type,
   v.account, v.occurred_at, v.subject, v.body

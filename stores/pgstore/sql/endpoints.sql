@@ -11,9 +11,9 @@ ON CONFLICT (account) DO UPDATE SET creates = accounts.creates + 1;
 -- endpoint's lane holds nothing when the same ID is created again.
 WITH n AS (
   INSERT INTO webhook.endpoints (id, lane, version, created_at, updated_at, enabled, fifo, account,
-    disabled_by, disabled_reason, events, config)
+    disabled_by, disabled_reason, changed_by, events, config)
   SELECT $1::uuid, nextval('webhook.lane_id'), 1, t.at, t.at, $4::bool, $5::bool, $2::text, $6::text, $7::text,
-    $8::text[], $9::json
+    $8::text, $9::text[], $10::json
   FROM (SELECT clock_timestamp() AS at OFFSET 0) t
   WHERE (SELECT count(*) FROM webhook.endpoints e WHERE e.account = $2::text) < $3::bigint
   ON CONFLICT (id) DO NOTHING
@@ -30,7 +30,7 @@ SELECT created_at FROM n;
 WITH u AS (
   UPDATE webhook.endpoints SET version = version + 1, stops = stops + CASE WHEN enabled AND NOT $4::bool THEN 1 ELSE 0 END,
     updated_at = clock_timestamp(), enabled = $4::bool, fifo = $5::bool, disabled_by = $6::text, disabled_reason = $7::text,
-    events = $8::text[], config = $9::json
+    changed_by = $8::text, events = $9::text[], config = $10::json
   WHERE id = $1::uuid AND account = $2::text AND version = $3::bigint
   RETURNING lane, created_at, updated_at
 ), w AS (
@@ -49,11 +49,11 @@ WITH d AS (
 SELECT count(*) FROM d;
 
 -- name: endpoint
-SELECT e.id, e.version, e.created_at, e.updated_at, e.enabled, e.fifo, e.account, e.disabled_by, e.disabled_reason, e.config::text
+SELECT e.id, e.version, e.created_at, e.updated_at, e.enabled, e.fifo, e.account, e.disabled_by, e.disabled_reason, e.changed_by, e.config::text
 FROM webhook.endpoints e WHERE e.id = $1::uuid;
 
 -- name: endpoints
-SELECT e.id, e.version, e.created_at, e.updated_at, e.enabled, e.fifo, e.account, e.disabled_by, e.disabled_reason, e.config::text,
+SELECT e.id, e.version, e.created_at, e.updated_at, e.enabled, e.fifo, e.account, e.disabled_by, e.disabled_reason, e.changed_by, e.config::text,
   e.lane,
   (SELECT count(*) FROM (SELECT FROM webhook.queue q WHERE q.lane = e.lane ORDER BY q.id LIMIT 10000) q),
   h.last, h.at, h.event_id, h.attempt, h.next_at, h.status, h.class, h.error, h.response, h.in_error, h.reason, h.failing_since,

@@ -44,7 +44,7 @@ WITH c AS MATERIALIZED (
   FROM c WHERE l.lane = c.lane
   RETURNING l.lane, l.token, l.pace, c.ready_at
 )
-SELECT e.id, e.version, e.created_at, e.updated_at, e.enabled, e.fifo, e.account, e.disabled_by, e.disabled_reason, e.config::text,
+SELECT e.id, e.version, e.created_at, e.updated_at, e.enabled, e.fifo, e.account, e.disabled_by, e.disabled_reason, e.changed_by, e.config::text,
   u.token, u.pace, coalesce((extract(epoch FROM now() - h.failing_since) * 1e6)::bigint, 0), h.dead_in_row
 FROM u JOIN webhook.endpoints e ON e.lane = u.lane JOIN webhook.health h ON h.lane = u.lane
 ORDER BY u.ready_at;

@@ -91,7 +91,7 @@ WITH k AS MATERIALIZED (
   JOIN webhook.endpoints e ON e.lane = x.lane AND e.version = x.version AND e.enabled ORDER BY e.lane FOR NO KEY UPDATE OF e SKIP LOCKED
 ), u AS (
   UPDATE webhook.endpoints e SET version = e.version + 1, stops = e.stops + 1, updated_at = clock_timestamp(), enabled = false,
-    disabled_by = 'engine', disabled_reason = k.reason
+    disabled_by = 'engine', disabled_reason = k.reason, changed_by = ''
   FROM k WHERE e.lane = k.lane RETURNING e.lane
 ), w AS (
   INSERT INTO webhook.wakes (lane, at) SELECT lane, clock_timestamp() FROM u

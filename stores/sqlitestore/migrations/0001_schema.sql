@@ -15,6 +15,7 @@ CREATE TABLE webhook_endpoints (
 	enabled         INTEGER NOT NULL,
 	disabled_by     TEXT NOT NULL,
 	disabled_reason TEXT NOT NULL,
+	changed_by      TEXT NOT NULL,
 	config          BLOB NOT NULL, -- the other fields, as JSON
 	created_at      INTEGER NOT NULL,
 	updated_at      INTEGER NOT NULL
