@@ -49,7 +49,7 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 		return nil, err
 	}
 	dialer := guard.NewDialer(d.policy, &net.Dialer{KeepAlive: 30 * time.Second})
-	transport := exchange.Options{Transport: o.Transport, TLS: o.TLS, IdlePerHost: max(64, o.MaxInFlight), Dial: dialer.DialContext}
+	transport := exchange.Options{Transport: o.Transport, TLS: o.TLS, IdlePerHost: o.MaxInFlightHost, Dial: dialer.DialContext}
 	if o.AllowPlainHTTP {
 		transport.DialPlain = dialer.DialPlainContext
 	}
