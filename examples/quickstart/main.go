@@ -3,6 +3,12 @@
 // customer who receives them (receiver.go).
 //
 //	go run ./quickstart
+//	go run ./quickstart --store memory
+//	DATABASE_URL=postgres://… go run ./quickstart --store postgres
+//
+// Webhooks are kept in an SQLite file unless --store says otherwise; see
+// store.go. Every run has a file, or a schema, of its own and removes it at
+// its end.
 //
 // It ends with exit code 0 only if everything that it announces has happened.
 package main
@@ -10,6 +16,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,6 +24,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/autoreach/webhook"
@@ -33,8 +41,13 @@ const (
 )
 
 func main() {
+	name := flag.String("store", "sqlite", "where webhooks are kept: sqlite, memory or postgres")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout, newReceiver())
+	k, err := newKeeper(*name)
+	if err == nil {
+		err = errors.Join(run(ctx, os.Stdout, newReceiver(), k), k.remove())
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
@@ -42,7 +55,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, recv *receiver) error {
+func run(ctx context.Context, out io.Writer, recv *receiver, k *keeper) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	p := &printer{out: out, began: time.Now()}
@@ -58,20 +71,22 @@ func run(ctx context.Context, out io.Writer, recv *receiver) error {
 	// the defaults for production. These options are for a demonstration:
 	// webhooks to this machine, short delays.
 	changes := make(chan webhook.Change, 100)
-	d, err := webhook.New(webhook.NewMemoryStore(nil), &webhook.Options{
+	options := &webhook.Options{
 		AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		TLS:           recv.client.Transport.(*http.Transport).TLSClientConfig,
 		Timeout:       time.Second,
 		Retry:         webhook.Schedule{200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond},
 		OnChange:      func(c webhook.Change) { changes <- c }, // such as to mail the customer
-	})
+	}
+	store, closeStore, err := k.open(ctx)
 	if err != nil {
 		return err
 	}
-	running, stopRunning := context.WithCancel(ctx)
-	defer stopRunning()
-	ran := make(chan error, 1)
-	go func() { ran <- d.Run(running) }() // delivers until running ends
+	defer closeStore()
+	d, err := webhook.New(store, options)
+	if err != nil {
+		return err
+	}
 
 	p.title("2. Webhooks: one for each of the seven events, and three with something to show")
 	ids, names := map[string]string{}, map[string]string{}
@@ -109,22 +124,47 @@ func run(ctx context.Context, out io.Writer, recv *receiver) error {
 	}
 	p.say("%s is deleted: it gets nothing any more", deleted)
 
-	p.title("4. The seven events happen")
-	p.say("Short delays here: retries after 0.2, 0.4 and 0.8 s, and no answer within 1 s")
-	p.say("is a failure. By default: retries after 30 s, 10 min and 2 h, timeout 15 s.")
+	p.title("4. The seven events happen, and the process ends before it delivers")
+	emitted := 0
 	for _, t := range events.All() {
 		sent, err := d.Emit(ctx, webhook.Event{Account: account, Type: t.Name, Data: t.Sample()})
 		if err != nil {
 			return err
 		}
+		emitted += sent.Deliveries
 		p.say("%-21s emitted, goes to %d", t.Name, sent.Deliveries)
 	}
-	// A server has no need to wait; this program ends when all is decided.
-	if err := d.Drain(ctx); err != nil {
+	if err := closeStore(); err != nil { // nothing is left of this dispatcher
 		return err
 	}
+	p.say("kept in %s", k.place)
 
-	p.title("5. What the customer sees in the list of webhooks")
+	p.title("5. The process starts again, and delivers what it finds")
+	store, closeStore, err = k.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+	if d, err = webhook.New(store, options); err != nil {
+		return err
+	}
+	found, err := d.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	p.say("%d deliveries wait. Short delays here: retries after 0.2, 0.4 and 0.8 s, and no answer", found.Pending)
+	p.say("within 1 s is a failure. By default: retries after 30 s, 10 min and 2 h, timeout 15 s.")
+	running, stopRunning := context.WithCancel(ctx)
+	ran := make(chan error, 1)
+	go func() { ran <- d.Run(running) }() // delivers until running ends
+	stop := sync.OnceValue(func() error { stopRunning(); return <-ran })
+	defer stop()
+	// A server has no need to wait; this program ends when all is decided.
+	if err := d.Drain(ctx); err != nil {
+		return errors.Join(err, stop())
+	}
+
+	p.title("6. What the customer sees in the list of webhooks")
 	health := map[string]webhook.Health{} // by name
 	for e, err := range d.Endpoints(ctx, account) {
 		if err != nil {
@@ -138,7 +178,7 @@ func run(ctx context.Context, out io.Writer, recv *receiver) error {
 		}
 	}
 
-	p.title("6. What the customer sees in the log of a webhook")
+	p.title("7. What the customer sees in the log of a webhook")
 	logged := map[string]webhook.DeliveryRecord{} // by name; one event went to each
 	for name, id := range ids {
 		page, err := d.ListDeliveries(ctx, webhook.DeliveryQuery{Account: account, Endpoint: id})
@@ -155,19 +195,18 @@ func run(ctx context.Context, out io.Writer, recv *receiver) error {
 		}
 	}
 
-	p.title("7. A forged request to %s", events.All()[0].Title)
+	p.title("8. A forged request to %s", events.All()[0].Title)
 	forged, err := recv.forge(events.All()[0].Title)
 	if err != nil {
 		return err
 	}
 	p.say("without the secret: answered %d", forged)
 
-	stopRunning()
-	if err := <-ran; err != nil {
+	if err := stop(); err != nil {
 		return err
 	}
 	close(changes)
-	p.title("8. What the product was told, to tell the customer")
+	p.title("9. What the product was told, to tell the customer")
 	told := map[string]string{} // by name
 	for c := range changes {
 		name := names[c.Endpoint]
@@ -185,6 +224,7 @@ func run(ctx context.Context, out io.Writer, recv *receiver) error {
 		}
 		p.say("%s", text)
 	}
+	check(emitted == 9 && found.Pending == 9, "all %d deliveries outlived the dispatcher that emitted them", emitted)
 	for _, t := range events.All() {
 		check(recv.got(t.Title, t.Name, false, t.Sample()) && logged[t.Title].State == webhook.StateDelivered,
 			"%s arrived once and verified, with the data that was emitted", t.Name)
