@@ -18,6 +18,7 @@ import (
 // concurrent use. A process may have one that only emits.
 type Dispatcher struct {
 	store     Store
+	exclusive Exclusive // the store, if it is one
 	options   Options
 	catalogue catalogue
 	policy    *guard.Policy
@@ -45,6 +46,12 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{store: store, options: o, policy: o.policy(), attempts: attempts(o.Retry)}
+	d.exclusive, _ = store.(Exclusive)
+	if len(o.EncryptionKeys) > 0 {
+		d.store = newEncryptedStore(store, o.EncryptionKeys, func(endpoint string, err error) {
+			o.Logger.Error("webhook: cannot decrypt", "endpoint", endpoint, "error", err)
+		})
+	}
 	if d.catalogue, err = newCatalogue(o.Events); err != nil {
 		return nil, err
 	}
@@ -140,7 +147,7 @@ func (d *Dispatcher) EmitTx(ctx context.Context, tx Tx, e Event) (Emitted, error
 	if err != nil {
 		return Emitted{}, err
 	}
-	appended, err := tx.Append(ctx, records)
+	appended, err := d.sealed(tx).Append(ctx, records)
 	if err != nil {
 		return emittedIDs(records)[0], err
 	}

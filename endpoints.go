@@ -35,7 +35,7 @@ func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (E
 		return Endpoint{}, err
 	}
 	limit := d.options.EndpointLimit(e.Account)
-	e, err = tx.PutEndpoint(ctx, e, limit)
+	e, err = d.sealed(tx).PutEndpoint(ctx, e, limit)
 	if errors.Is(err, ErrLimit) {
 		return Endpoint{}, &InvalidError{cause: ErrLimit, Fields: []FieldError{{
 			Field: "account", Code: "endpoint_limit", Bound: itoa(limit),
@@ -52,7 +52,7 @@ func (d *Dispatcher) Endpoint(ctx context.Context, account, id string) (Endpoint
 }
 
 func (d *Dispatcher) endpoint(ctx context.Context, tx Tx, account, id string, show func(Endpoint) Endpoint) (EndpointRecord, error) {
-	found, err := tx.Endpoints(ctx, EndpointQuery{Account: account, ID: id, Limit: 1})
+	found, err := d.sealed(tx).Endpoints(ctx, EndpointQuery{Account: account, ID: id, Limit: 1})
 	if err != nil {
 		return EndpointRecord{}, err
 	}
@@ -136,7 +136,7 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 			return Endpoint{}, err
 		}
 		e.ChangedBy = who
-		e, err = tx.PutEndpoint(ctx, e, 0)
+		e, err = d.sealed(tx).PutEndpoint(ctx, e, 0)
 		if errors.Is(err, ErrConflict) && version == 0 && try < 10 {
 			wait(ctx, nil, time.Duration(rand.Int64N(int64(time.Millisecond)<<try)))
 			continue

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -50,6 +51,16 @@ type Options struct {
 
 	BodyRetention time.Duration // how long payloads are kept. Default 30 days; at least ExpireAfter
 	LogRetention  time.Duration // how long finished deliveries are kept. Default 90 days; at least BodyRetention
+
+	// EncryptionKeys encrypt URLs, secrets, custom headers, payloads and what
+	// endpoints answer before they are given to the store (XAES-256-GCM). The
+	// first key encrypts, each of them decrypts. To change the key, add the new
+	// one behind the old one in every process, then put it first; the old one
+	// is needed until BodyRetention and LogRetention have passed and every
+	// endpoint was updated since. What was stored before there were keys stays
+	// as it is. Every process has to have the keys. Default none: the store
+	// holds all of it as it is.
+	EncryptionKeys []EncryptionKey
 
 	// Running.
 
@@ -118,6 +129,15 @@ func (o *Options) defaults() (Options, error) {
 	}
 	if err := guard.Header("X-Product", c.UserAgent); err != nil {
 		p.add("Options.UserAgent", "malformed", "", "%v", err)
+	}
+	c.EncryptionKeys = slices.Clone(c.EncryptionKeys)
+	for i, k := range c.EncryptionKeys {
+		name := "Options.EncryptionKeys." + itoa(i)
+		if k.aead == nil {
+			p.add(name, "required", "", "is the zero value; make it with NewEncryptionKey")
+		} else if slices.ContainsFunc(c.EncryptionKeys[:i], func(x EncryptionKey) bool { return x.id == k.id }) {
+			p.add(name, "duplicate", "", "is there twice (%v)", k)
+		}
 	}
 	if err := c.policy().Validate(); err != nil {
 		p.add("Options.AllowPrefixes", "malformed", "", "%v", err)

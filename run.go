@@ -27,7 +27,7 @@ func (d *Dispatcher) Run(ctx context.Context) (err error) {
 		d.engine.Store(nil)
 		d.client.CloseIdle()
 	}()
-	if x, ok := d.store.(Exclusive); ok {
+	if x := d.exclusive; x != nil {
 		unlock, err := x.Lock(ctx)
 		if err != nil {
 			return fmt.Errorf("webhook: Run: %w", err)

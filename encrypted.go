@@ -1,0 +1,149 @@
+package webhook
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// encryptedTx is a Tx whose URLs, secrets, headers, bodies and responses are
+// sealed in what it wraps: the store, or a transaction of the caller's.
+type encryptedTx struct {
+	Tx
+	keys keyring
+}
+
+// sealed is the transaction with what it stores sealed, if there are keys.
+func (d *Dispatcher) sealed(tx Tx) Tx {
+	if _, done := tx.(*encryptedStore); done || len(d.options.EncryptionKeys) == 0 {
+		return tx
+	}
+	return encryptedTx{tx, d.options.EncryptionKeys}
+}
+
+func (t encryptedTx) PutEndpoint(ctx context.Context, e Endpoint, limit int) (Endpoint, error) {
+	e, err := t.Tx.PutEndpoint(ctx, t.keys.sealEndpoint(e), limit)
+	if err != nil {
+		return e, err
+	}
+	return t.keys.openEndpoint(e)
+}
+
+func (t encryptedTx) Endpoints(ctx context.Context, q EndpointQuery) ([]EndpointRecord, error) {
+	found, err := t.Tx.Endpoints(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		if found[i].Endpoint, err = t.keys.openEndpoint(found[i].Endpoint); err != nil {
+			return nil, err
+		}
+		found[i].Health.Response = t.keys.openResponse(found[i].Health.Response, found[i].ID)
+	}
+	return found, nil
+}
+
+func (t encryptedTx) Append(ctx context.Context, events []EventRecord) ([]Appended, error) {
+	events = slices.Clone(events)
+	for i := range events {
+		e := &events[i]
+		e.Body = t.keys.seal(e.Body, bodyPlace(e.Account, e.ID))
+	}
+	return t.Tx.Append(ctx, events)
+}
+
+// encryptedStore is a store with the same sealed. What cannot be opened costs
+// nobody else anything: an endpoint rests for a lease and is tried again, since
+// a key may have been forgotten in a deployment.
+type encryptedStore struct {
+	encryptedTx
+	Lanes
+	Log
+	Operator
+	unreadable func(endpoint string, err error)
+}
+
+func newEncryptedStore(s Store, keys keyring, unreadable func(endpoint string, err error)) *encryptedStore {
+	return &encryptedStore{encryptedTx{s, keys}, s, s, s, unreadable}
+}
+
+// Claim implements Lanes.
+func (s *encryptedStore) Claim(ctx context.Context, max int, lease time.Duration) ([]Claim, time.Duration, error) {
+	claims, next, err := s.Lanes.Claim(ctx, max, lease)
+	claims = slices.DeleteFunc(claims, func(c Claim) bool { return !s.readable(c.Endpoint, c.Config) })
+	for i := range claims {
+		claims[i].Config, _ = s.keys.openEndpoint(claims[i].Config)
+	}
+	return claims, next, err
+}
+
+func (s *encryptedStore) readable(id string, e Endpoint) bool {
+	_, err := s.keys.openEndpoint(e)
+	if err != nil {
+		s.unreadable(id, err)
+	}
+	return err == nil
+}
+
+// Due implements Lanes. A body that cannot be opened is like one that cannot
+// be read: the delivery is dead, and can be recovered.
+func (s *encryptedStore) Due(ctx context.Context, wants []Want) ([]Batch, error) {
+	batches, err := s.Lanes.Due(ctx, wants)
+	batches = slices.DeleteFunc(batches, func(b Batch) bool { return b.Config != nil && !s.readable(b.Endpoint, *b.Config) })
+	for i := range batches {
+		b := &batches[i]
+		if b.Config != nil {
+			config, _ := s.keys.openEndpoint(*b.Config)
+			b.Config = &config
+		}
+		for j := range b.Deliveries {
+			b.Deliveries[j].Event = s.event(b.Endpoint, b.Deliveries[j].Event)
+		}
+	}
+	return batches, err
+}
+
+// event opens a copy of an event, which is shared; nil if it cannot.
+func (s *encryptedStore) event(endpoint string, e *EventRecord) *EventRecord {
+	if e == nil {
+		return nil
+	}
+	out := *e
+	var err error
+	if out.Body, err = s.keys.open(e.Body, bodyPlace(e.Account, e.ID)); err != nil {
+		s.unreadable(endpoint, err)
+		return nil
+	}
+	return &out
+}
+
+// Settle implements Lanes.
+func (s *encryptedStore) Settle(ctx context.Context, outcomes []Outcome, returns []Return) (Settled, error) {
+	outcomes = slices.Clone(outcomes)
+	for i := range outcomes {
+		if a := outcomes[i].Attempt; a != nil && len(a.Response) > 0 {
+			sealed := *a
+			sealed.Response = s.keys.sealResponse(a.Response, outcomes[i].Endpoint)
+			outcomes[i].Attempt = &sealed
+		}
+	}
+	return s.Lanes.Settle(ctx, outcomes, returns)
+}
+
+// Deliveries implements Log.
+func (s *encryptedStore) Deliveries(ctx context.Context, q DeliveryQuery) ([]DeliveryRecord, error) {
+	found, err := s.Log.Deliveries(ctx, q)
+	for i := range found {
+		d := &found[i]
+		if len(d.Body) > 0 && err == nil {
+			d.Body, err = s.keys.open(d.Body, bodyPlace(d.Account, d.Event))
+		}
+		for j := range d.Attempts {
+			d.Attempts[j].Response = s.keys.openResponse(d.Attempts[j].Response, d.Endpoint)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
