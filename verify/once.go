@@ -36,7 +36,7 @@ const (
 // MemoryOnce is a Once in the memory of one process. The zero value is ready for
 // use; do not copy it or change its fields after the first call. It forgets
 // everything when the process ends and knows nothing of other processes: where
-// that matters, keep the ids in your database.
+// that matters, keep the ids in your database, with package sqlonce.
 type MemoryOnce struct {
 	// Size is how many handled ids are kept. When it is reached the oldest is
 	// forgotten, and a repetition of it runs again. An id takes about 200

@@ -190,3 +190,5 @@ func TestMemoryOnceBounds(t *testing.T) {
 		}
 	})
 }
+
+func TestMemoryOnce(t *testing.T) { verifytest.TestOnce(t, &verify.MemoryOnce{}) }

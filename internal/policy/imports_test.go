@@ -60,8 +60,18 @@ var rules = []rule{
 		dirs: "internal/crash/**", ext: []string{"*"},
 		own: []string{".", "events", "verify", "webhooktest", "stores/**", "internal/pgserver", "internal/crash/**"},
 	},
+	{
+		dirs: "internal/bench/**", ext: []string{"*"},
+		own: []string{".", "events", "verify", "webhooktest", "stores/**", "internal/pgserver", "internal/bench/**"},
+	},
+	{
+		// Transactions of other libraries, in a module of its own.
+		dirs: "internal/handles", ext: []string{"*"},
+		own: []string{".", "events", "stores/**", "internal/pgserver"},
+	},
 	{dirs: "internal/*", own: []string{"internal/*"}, testsExt: []string{testify}},
 	{dirs: "verify", own: []string{"internal/signature"}, tests: []string{"verify/verifytest", "events"}},
+	{dirs: "verify/sqlonce", own: []string{"verify"}},
 	{dirs: "verify/verifytest", own: []string{"internal/signature", "verify"}, tests: []string{"events"}},
 	{
 		dirs: ".", own: []string{"events", "internal/*", "verify"},
@@ -74,7 +84,7 @@ var rules = []rule{
 	{
 		dirs: "stores/**", ext: []string{"*"},
 		own:   []string{".", "events", "verify"},
-		tests: []string{"verify/verifytest", "storetest", "webhooktest", "console", "internal/pgserver"},
+		tests: []string{"verify/**", "storetest", "webhooktest", "console", "internal/pgserver"},
 	},
 	{
 		dirs: "examples/**", ext: []string{"*"},
