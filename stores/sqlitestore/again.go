@@ -58,7 +58,7 @@ func (t *txn) again(old int64, resend bool, op string) (int64, error) {
 	}
 	id, err := t.insert(`INSERT INTO webhook_deliveries (lane, event, type, resend, due, created_at, moot, of, op)
 		SELECT lane, event, type, ?2, ?3, ?3, moot = 1 OR state = 1, id, ?4 FROM webhook_deliveries WHERE id = ?1`,
-		old, flag(resend), t.now, op)
+		old, bit(resend), t.now, op)
 	if err != nil {
 		return 0, err
 	}

@@ -133,9 +133,8 @@ func (t *txn) list(query string, args ...any) ([]int64, error) {
 	var out []int64
 	err := t.each(query, args, func(r *sql.Rows) error {
 		var n int64
-		out = append(out, 0)
 		err := r.Scan(&n)
-		out[len(out)-1] = n
+		out = append(out, n)
 		return err
 	})
 	return out, err

@@ -76,13 +76,13 @@ func (t *txn) putEndpoint(e webhook.Endpoint, limit int) (webhook.Endpoint, erro
 	e.Version++
 	if _, err := t.exec(`UPDATE webhook_endpoints
 		SET version = ?, enabled = ?, disabled_by = ?, disabled_reason = ?, changed_by = ?, config = ?, updated_at = ? WHERE lane = ?`,
-		e.Version, flag(e.Enabled), string(e.DisabledBy), e.DisabledReason, e.ChangedBy, sealed, t.now, old.lane); err != nil {
+		e.Version, bit(e.Enabled), string(e.DisabledBy), e.DisabledReason, e.ChangedBy, sealed, t.now, old.lane); err != nil {
 		return webhook.Endpoint{}, err
 	}
 	if err := t.subscribe(e.Account, old.lane, old.Events, e.Events); err != nil {
 		return webhook.Endpoint{}, err
 	}
-	if _, err := t.exec(`UPDATE webhook_lanes SET disabled = ?, fifo = ? WHERE lane = ?`, flag(!e.Enabled), flag(e.FIFO), old.lane); err != nil {
+	if _, err := t.exec(`UPDATE webhook_lanes SET disabled = ?, fifo = ? WHERE lane = ?`, bit(!e.Enabled), bit(e.FIFO), old.lane); err != nil {
 		return webhook.Endpoint{}, err
 	}
 	if old.Enabled && !e.Enabled {
@@ -114,7 +114,7 @@ func (t *txn) createEndpoint(old *storedEndpoint, e webhook.Endpoint, limit int)
 	}
 	lane, err := t.insert(`INSERT INTO webhook_endpoints
 		(id, account, version, enabled, disabled_by, disabled_reason, changed_by, config, created_at, updated_at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)`,
-		e.ID, e.Account, flag(e.Enabled), string(e.DisabledBy), e.DisabledReason, e.ChangedBy, sealed, t.now, t.now)
+		e.ID, e.Account, bit(e.Enabled), string(e.DisabledBy), e.DisabledReason, e.ChangedBy, sealed, t.now, t.now)
 	if err != nil {
 		return webhook.Endpoint{}, err
 	}
@@ -123,7 +123,7 @@ func (t *txn) createEndpoint(old *storedEndpoint, e webhook.Endpoint, limit int)
 	}
 	// Lanes' numbers are never used again, so neither are their tokens.
 	if _, err := t.exec(`INSERT INTO webhook_lanes (lane, disabled, fifo, token) VALUES (?, ?, ?, ?)`,
-		lane, flag(!e.Enabled), flag(e.FIFO), lane<<32); err != nil {
+		lane, bit(!e.Enabled), bit(e.FIFO), lane<<32); err != nil {
 		return webhook.Endpoint{}, err
 	}
 	if _, err := t.exec(`INSERT INTO webhook_health (lane) VALUES (?)`, lane); err != nil {
@@ -226,7 +226,7 @@ func pageLimit(n int) int {
 	return min(n, 1000)
 }
 
-func flag(b bool) int64 {
+func bit(b bool) int64 {
 	if b {
 		return 1
 	}

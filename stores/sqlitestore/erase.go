@@ -3,17 +3,37 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/autoreach/webhook"
 )
 
-// Erase implements [webhook.Log].
+// Erase implements [webhook.Log]. What goes is overwritten with zeros. The old
+// bytes may still be in the log beside the file (-wal) until that is used again,
+// which PRAGMA wal_checkpoint(TRUNCATE) hastens. Idempotency keys of a subject's
+// events stay until their window is over.
 func (s *Store) Erase(ctx context.Context, e webhook.Erasure, n int) (total int, err error) {
-	err = s.update(ctx, func(t *txn) error { total, err = t.erase(e, n); return err })
+	err = s.update(ctx, func(t *txn) error {
+		return t.overwriting(func() error { total, err = t.erase(e, n); return err })
+	})
 	if err != nil {
 		return 0, failed("Erase", err)
 	}
 	return total, nil
+}
+
+// overwriting runs f while SQLite overwrites all that it deletes, and not only
+// where this costs no write of its own. That is too dear for every Purge.
+func (t *txn) overwriting(f func() error) error {
+	var before int
+	if _, err := t.get(`PRAGMA secure_delete`, nil, &before); err != nil {
+		return err
+	}
+	if err := t.script(`PRAGMA secure_delete = ON`); err != nil {
+		return err
+	}
+	err := f()
+	return errors.Join(err, t.script(`PRAGMA secure_delete = `+[]string{"OFF", "ON", "FAST"}[before]))
 }
 
 func (t *txn) erase(e webhook.Erasure, n int) (int, error) {

@@ -79,7 +79,7 @@ func (t *txn) save(l *lane) error {
 	h := &l.health
 	if l.touched {
 		if _, err := t.exec(`UPDATE webhook_health SET in_error = ?, reason = ?, failing_since = ?, dead_in_row = ?, undelivered = ?,
-			last_reason = ? WHERE lane = ?`, flag(h.inError), h.reason, h.since, h.deadInRow, h.undelivered, h.lastReason, l.id); err != nil {
+			last_reason = ? WHERE lane = ?`, bit(h.inError), h.reason, h.since, h.deadInRow, h.undelivered, h.lastReason, l.id); err != nil {
 			return err
 		}
 	}

@@ -90,9 +90,11 @@ func (s *Store) inspect(ctx context.Context, on *session) error {
 	case encoding != "UTF-8":
 		return fmt.Errorf("the file has the encoding %s; want UTF-8", encoding)
 	}
-	if s.keeps { // so that a call can be cancelled while it waits for the write lock
-		_, err := on.conn.ExecContext(ctx, "PRAGMA busy_timeout = 100")
-		return err
+	if !s.keeps {
+		return nil
 	}
-	return nil
+	// A call can be cancelled while it waits for the write lock, and what it
+	// deletes leaves no trace, as far as this costs nothing; see Erase.
+	_, err := on.conn.ExecContext(ctx, "PRAGMA busy_timeout = 100; PRAGMA secure_delete = FAST")
+	return err
 }

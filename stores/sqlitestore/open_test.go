@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/autoreach/webhook"
@@ -67,7 +66,9 @@ func TestOpenFile(t *testing.T) {
 // Every connection that the store writes or emits with is set up as promised.
 func TestSettings(t *testing.T) {
 	s := openNew(t)
-	exercise(t, s)
+	for _, run := range []func(context.Context, func(*txn) error) error{s.update, s.peek, s.view} {
+		check[any](t)(nil, run(t.Context(), func(*txn) error { return nil }))
+	}
 	for name, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "secure_delete": "2"} {
 		for _, l := range []*slot{&s.writer, &s.engine, &s.log} {
 			if got := pragma(t, l.s.conn.QueryRowContext, name); got != want {
@@ -134,42 +135,12 @@ func TestSchemaByHost(t *testing.T) {
 	wantError(t, err, "schema 0", "sqlitestore.Migrations")
 	db := check[*sql.DB](t)(sql.Open(driverName, dsn(path, time.Second)))
 	defer db.Close()
-	for _, m := range check[[]migration](t)(loadMigrations(Migrations)) {
-		check[sql.Result](t)(db.Exec(m.sql))
+	for _, m := range check[[]Migration](t)(Migrations()) {
+		check[sql.Result](t)(db.Exec(m.SQL))
 	}
 	s := check[*Store](t)(Open(path, &Options{SchemaByHost: true}))
 	check[webhook.StoreStats](t)(s.Stats(t.Context()))
 	check[any](t)(nil, s.Close())
-}
-
-// A release goes on working on the schema of the next one, and refuses one
-// that says it needs more. What fails leaves nothing behind.
-func TestMigrations(t *testing.T) {
-	s := openNew(t)
-	list := check[[]migration](t)(loadMigrations(Migrations))
-	known := int64(len(list))
-	next := migration{known + 1, `CREATE TABLE webhook_next (x INTEGER); UPDATE webhook_meta SET value = value + 1 WHERE name = 'schema';`}
-	broken := migration{known + 1, next.sql + ` INSERT INTO nowhere VALUES (1);`}
-	wantError(t, s.migrate(t.Context(), append(list, broken)), "nowhere")
-	wantError(t, s.migrate(t.Context(), append(list, migration{known + 1, `SELECT 1`})), "recorded version")
-	if _, err := s.db.Exec(`SELECT * FROM webhook_next`); err == nil {
-		t.Error("a failed migration left a table behind")
-	}
-	check[any](t)(nil, s.migrate(t.Context(), append(list, next)))
-	check[any](t)(nil, openAt(t, s.path).migrate(t.Context(), append(list, next)))
-	exercise(t, openAt(t, s.path))
-	check[sql.Result](t)(s.db.Exec(`UPDATE webhook_meta SET value = ? WHERE name = 'minimum'`, known+1))
-	_, err := Open(s.path, nil)
-	wantError(t, err, "use a newer release")
-	for _, names := range [][]string{{"0002_x.sql"}, {"0001_a.sql", "0001_b.sql"}, {"x.sql"}} {
-		files := fstest.MapFS{}
-		for _, name := range names {
-			files[name] = &fstest.MapFile{}
-		}
-		if _, err := loadMigrations(files); err == nil {
-			t.Errorf("%v are accepted", names)
-		}
-	}
 }
 
 // What is not UTF-8, and NUL bytes, come back as they were.

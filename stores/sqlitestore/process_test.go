@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,6 +23,11 @@ func beChild(role, path string) int {
 		switch role {
 		case "open":
 			_, err = s.Append(context.Background(), []webhook.EventRecord{{ID: fmt.Sprint(os.Getpid()), Account: "acct", Type: "t0"}})
+		case "open next": // as a release after this one
+			var steps []Migration
+			if steps, err = nextSteps(); err == nil {
+				err = s.migrate(context.Background(), steps)
+			}
 		case "deliver": // claims everything, and is killed
 			if _, err = s.Lock(context.Background()); err == nil {
 				_, _, err = s.Claim(context.Background(), 10, time.Hour)
@@ -50,22 +56,30 @@ func child(t *testing.T, role, path string) *exec.Cmd {
 	return cmd
 }
 
-// Ten processes start at once on a file that does not exist yet.
+// Ten processes start at once on a file that does not exist yet, and ten of the
+// next release on what they made.
 func TestTenProcessesStart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "webhooks.db")
-	var wg sync.WaitGroup
-	for range 10 {
-		wg.Go(func() {
-			if out, err := child(t, "open", path).CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, out)
+	for version, role := range []string{"open", "open next"} {
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				if out, err := child(t, role, path).CombinedOutput(); err != nil {
+					t.Errorf("%v: %s", err, out)
+				}
+			})
+		}
+		wg.Wait()
+		s := openAt(t, path)
+		if n := count(t, s.db, "webhook_events"); n != 10 {
+			t.Errorf("10 processes stored %d events", n)
+		}
+		check[any](t)(nil, s.peek(t.Context(), func(tx *txn) error {
+			if got, minimum, err := tx.installed(); err != nil || got != SchemaVersion+version || minimum != 1 {
+				t.Errorf("the schema is %d for %d and later, %v; want %d for 1", got, minimum, err, SchemaVersion+version)
 			}
-		})
-	}
-	wg.Wait()
-	s := openAt(t, path)
-	var n int
-	if err := s.db.QueryRow(`SELECT count(*) FROM webhook_events`).Scan(&n); err != nil || n != 10 {
-		t.Errorf("10 processes stored %d events, %v", n, err)
+			return nil
+		}))
 	}
 }
 
@@ -115,14 +129,21 @@ func TestLockSurvivesKill(t *testing.T) {
 	}
 }
 
-// Two stores of one process exclude each other as well.
+// Two stores of one process exclude each other as well, by whatever name they
+// know the file.
 func TestLockWithinProcess(t *testing.T) {
 	s := openNew(t)
-	other := openAt(t, s.path)
-	unlock := check[func() error](t)(s.Lock(t.Context()))
-	if _, err := other.Lock(t.Context()); err == nil || !strings.Contains(err.Error(), "this process delivers from this file already") {
-		t.Errorf("a second Lock: %v", err)
+	link := filepath.Join(t.TempDir(), "link.db")
+	check[any](t)(nil, os.Symlink(s.path, link))
+	db := check[*sql.DB](t)(sql.Open(driverName, dsn(link, time.Second)))
+	defer db.Close()
+	hosts := check[*Store](t)(New(db, nil))
+	defer hosts.Close()
+	for _, other := range []*Store{openAt(t, s.path), openAt(t, link), hosts} {
+		unlock := check[func() error](t)(s.Lock(t.Context()))
+		_, err := other.Lock(t.Context())
+		wantError(t, err, "this process delivers from this file already")
+		check[any](t)(nil, unlock())
+		check[any](t)(nil, check[func() error](t)(other.Lock(t.Context()))())
 	}
-	check[any](t)(nil, unlock())
-	check[any](t)(nil, check[func() error](t)(other.Lock(t.Context()))())
 }

@@ -154,7 +154,7 @@ func (t *txn) expire(before int64, n int) (int, error) {
 	woken := map[int64]bool{}
 	for _, e := range list {
 		if _, err := t.exec(`UPDATE webhook_deliveries SET state = 2, reason = 'expired', finished_at = ?, undelivered = ? WHERE id = ?`,
-			t.now, flag(!e.moot), e.id); err != nil {
+			t.now, bit(!e.moot), e.id); err != nil {
 			return 0, err
 		}
 		reason := webhook.ReasonExpired.Sentence(e.attempts)

@@ -107,6 +107,40 @@ func drain(t *testing.T, d *webhook.Dispatcher) {
 	check[any](t)(nil, d.Drain(ctx))
 }
 
+// While another transaction keeps the file for longer than the busy timeout,
+// an emit fails in words; afterwards the engine goes on by itself.
+func TestRunAfterBusy(t *testing.T) {
+	s := check[*Store](t)(Open(newFile(t, blank), &Options{BusyTimeout: 200 * time.Millisecond}))
+	t.Cleanup(func() { check[any](t)(nil, s.Close()) })
+	n := webhooktest.NewNetwork()
+	t.Cleanup(func() { _ = n.Close() })
+	d := dispatcher(t, s, n)
+	running(t, d)
+	rcv := webhooktest.Register(t, d, n, webhook.Endpoint{Events: []string{events.LeadScored}})
+	arrived := make(chan struct{}, 10)
+	answer := make(chan struct{})
+	rcv.Each(func(webhooktest.Request) webhooktest.Answer {
+		arrived <- struct{}{}
+		<-answer
+		return webhooktest.Answer{}
+	})
+	check[webhook.Emitted](t)(d.Emit(t.Context(), emitted(1)))
+	<-arrived // it is on its way, and cannot be settled
+	other := openAt(t, s.path)
+	tx := check[*sql.Tx](t)(other.DB().BeginTx(t.Context(), nil))
+	close(answer)
+	for range 3 {
+		_, err := d.Emit(t.Context(), emitted(2))
+		wantError(t, err, "another transaction has been writing to the file for 200ms")
+	}
+	check[any](t)(nil, tx.Rollback())
+	check[webhook.Emitted](t)(d.Emit(t.Context(), emitted(2)))
+	drain(t, d)
+	if got := len(rcv.Deliveries()); got != 2 {
+		t.Errorf("%d events were delivered, want 2", got)
+	}
+}
+
 // What another process emits is found within the polling interval.
 func TestPoll(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "webhooks.db")

@@ -185,7 +185,7 @@ func (s *settling) apply(l *lane, d *delivery, o *webhook.Outcome) (err error) {
 			s.change(l, webhook.ChangeFailing, o.Attempt.Error)
 		}
 		_, err = s.exec(`UPDATE webhook_deliveries SET attempts = ?, recorded = ?, gone = ?, due = ?, delay = ? WHERE id = ?`,
-			d.attempts, d.recorded, flag(d.allGone), d.due, int64(o.Delay), d.id)
+			d.attempts, d.recorded, bit(d.allGone), d.due, int64(o.Delay), d.id)
 		return err
 	}
 	mine := l.held && l.token == o.Token
@@ -198,7 +198,7 @@ func (s *settling) apply(l *lane, d *delivery, o *webhook.Outcome) (err error) {
 	counts := d.state == dead && reason != webhook.ReasonDiscarded && !d.moot
 	if counts != d.undelivered {
 		d.undelivered, l.touched = counts, true
-		l.health.undelivered += int(2*flag(counts) - 1)
+		l.health.undelivered += int(2*bit(counts) - 1)
 	}
 	if d.state == dead {
 		s.died(l, d, o)
@@ -207,7 +207,7 @@ func (s *settling) apply(l *lane, d *delivery, o *webhook.Outcome) (err error) {
 	}
 	_, err = s.exec(`UPDATE webhook_deliveries SET attempts = ?, recorded = ?, gone = ?, state = ?, reason = ?, finished_at = ?,
 		undelivered = ? WHERE id = ?`,
-		d.attempts, d.recorded, flag(d.allGone), d.state, string(reason), s.now, flag(d.undelivered), d.id)
+		d.attempts, d.recorded, bit(d.allGone), d.state, string(reason), s.now, bit(d.undelivered), d.id)
 	return err
 }
 
@@ -313,6 +313,6 @@ func (t *txn) giveBack(r *webhook.Return) (bool, error) {
 		ready = max(due, notBefore)
 	}
 	_, err = t.exec(`UPDATE webhook_lanes SET held = 0, parked = ?, pace = ?, not_before = ?, ready_at = ? WHERE lane = ?`,
-		flag(r.Park != 0), r.Pace, notBefore, ready, lane)
+		bit(r.Park != 0), r.Pace, notBefore, ready, lane)
 	return true, err
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -146,12 +147,16 @@ func newOn(db *sql.DB, opts *Options) (*Store, error) {
 }
 
 // start looks at the connections and brings the schema up to date.
-func (s *Store) start() error {
-	list, err := loadMigrations(Migrations)
+func (s *Store) start() (err error) {
+	// A file has one lock, by whatever name it is opened.
+	if s.path, err = filepath.EvalSymlinks(s.path); err != nil {
+		return err
+	}
+	steps, err := Migrations()
 	if err != nil {
 		return err
 	}
-	return s.migrate(context.Background(), list)
+	return s.migrate(context.Background(), steps)
 }
 
 // DB returns the pool that the store works on, for transactions of the host's

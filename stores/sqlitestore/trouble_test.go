@@ -34,6 +34,7 @@ func TestBusy(t *testing.T) {
 	defer db.Close()
 	tx := check[*sql.Tx](t)(db.Begin())
 	_, err := s.Append(t.Context(), []webhook.EventRecord{event(1)})
+	unknownOutcome(t, err, "another transaction has been writing to the file for 300ms: ")
 	unknownOutcome(t, err, "database is locked")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -72,6 +73,7 @@ func TestFull(t *testing.T) {
 // replaced.
 func TestReadOnly(t *testing.T) {
 	s := openNew(t)
+	check[[]webhook.Appended](t)(s.Append(t.Context(), []webhook.EventRecord{event(0)}))
 	check[sql.Result](t)(s.writer.s.conn.ExecContext(t.Context(), "PRAGMA query_only = 1"))
 	_, err := s.Append(t.Context(), []webhook.EventRecord{event(1)})
 	unknownOutcome(t, err, "readonly")

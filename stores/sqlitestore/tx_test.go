@@ -3,8 +3,10 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -17,6 +19,27 @@ func count(t *testing.T, db *sql.DB, table string) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// A transaction is wanted by its type: a pool or a connection, in which the
+// emit would be stored by itself, does not compile. What wraps a *sql.Tx (sqlx,
+// bun, GORM, ent) has it to give.
+func TestInTxWantsTransaction(t *testing.T) {
+	want := reflect.TypeOf(InTx).In(0)
+	for _, other := range []any{&sql.DB{}, &sql.Conn{}, new(driver.Tx)} {
+		if reflect.TypeOf(other).AssignableTo(want) {
+			t.Errorf("InTx takes a %T", other)
+		}
+	}
+	if !reflect.TypeOf(&sql.Tx{}).AssignableTo(want) {
+		t.Errorf("InTx takes a %v, want a *sql.Tx", want)
+	}
+	defer func() {
+		if r := recover(); r == nil {
+			t.Error("InTx takes nil")
+		}
+	}()
+	InTx(nil)
 }
 
 // The host's row and the event are stored together or not at all.
