@@ -1,5 +1,5 @@
-# Needs Go, a C compiler (for the race detector), make, and PostgreSQL for the
-# tests.
+# Needs Go, a C compiler (for the race detector), make, and for the tests what
+# the target programs installs.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -17,33 +17,42 @@ TIME ?= 10s
 SEEDS ?= 200
 FROM ?= 1
 
-.PHONY: test postgres lint fuzz sim tidy-check receiver-check quickstart
+.PHONY: test programs lint fuzz sim tidy-check receiver-check quickstart crash crash-short
 
 # All tests of all modules, with the race detector.
-test: postgres
+test: programs
 	failed=0
 	for module in $(MODULES); do
 		go -C $$module test -race -timeout 10m ./... || failed=1
 	done
-	go test -run Allocate ./verify || failed=1 # allocations cannot be counted under -race
+	# What cannot be counted, or takes minutes, under -race.
+	go test -run Allocate ./verify || failed=1
+	go -C stores/sqlitestore test -run TestSamePages . || failed=1
 	exit $$failed
 
-# PostgreSQL for the tests, which start a server of their own: installed when it
-# is missing, where apt-get and root are there. Or name a server that they may
-# use in WEBHOOK_TEST_POSTGRES.
-postgres:
-	if [[ -n $${WEBHOOK_TEST_POSTGRES:-} ]] || command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
-		exit
+# The programs that tests need beside Go, installed when they are missing, where
+# apt-get and root are there: PostgreSQL and pgbouncer, which tests start
+# themselves, and strace. A server that WEBHOOK_TEST_POSTGRES names takes the
+# place of the first.
+programs:
+	missing=()
+	if [[ -z $${WEBHOOK_TEST_POSTGRES:-} ]] && ! command -v initdb >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+		missing+=(postgresql)
 	fi
+	PATH=$$PATH:/usr/sbin:/sbin
+	command -v pgbouncer >/dev/null || missing+=(pgbouncer)
+	command -v strace >/dev/null || missing+=(strace)
+	if ! (($${#missing[@]})); then exit; fi
 	if ((EUID)) || ! command -v apt-get >/dev/null; then
-		echo "PostgreSQL 15 or newer is not installed: on Debian and Ubuntu, sudo apt-get install postgresql;"
-		echo "or set WEBHOOK_TEST_POSTGRES to the connection string of a superuser on a server that the tests may use."
+		echo "the tests need $${missing[*]}; on Debian and Ubuntu: sudo make programs"
+		echo "(PostgreSQL 15 or newer; or set WEBHOOK_TEST_POSTGRES to the connection string"
+		echo "of a superuser on a server that the tests may use)"
 		exit 1
 	fi
 	apt-get update -qq
 	mkdir -p /etc/postgresql-common # no server at boot: the tests start their own
 	[[ -e /etc/postgresql-common/createcluster.conf ]] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null
 
 # Format, vet and staticcheck. The version of staticcheck is that of
 # internal/tools/go.mod.
@@ -84,6 +93,15 @@ fuzz:
 sim:
 	go -C internal/sim test -run '^TestSeeds$$' -count=1 -timeout 0 -seeds=$(SEEDS) -from=$(FROM) |
 		grep --line-buffered -vE '^(PASS|FAIL|ok|exit status|--- FAIL| +--- FAIL)\b'
+
+# Kills at least KILLS processes under load on each store, compares what was
+# acknowledged with what arrived, and measures recovery. SEED repeats the plan of
+# a run. The short form leaves recovery out, which mostly waits.
+crash: programs
+	go -C internal/crash run . -kills=$(or $(KILLS),1000) -seed=$(or $(SEED),0)
+
+crash-short: programs
+	go -C internal/crash run . -short -kills=$(or $(KILLS),40) -seed=$(or $(SEED),0)
 
 # go.mod and go.sum hold what the code needs, and nothing else.
 tidy-check:

@@ -2,32 +2,27 @@ package exchange
 
 import (
 	"io"
-	"net/http"
 	"sync"
 )
 
-var buffers = sync.Pool{New: func() any { return new([MaxExcerptBytes]byte) }}
+// buffer holds a request's beginning, and later a response's.
+type buffer [MaxExcerptBytes]byte
 
-// readBody returns the excerpt of a body, and reads on to its end where that is
-// near: only a body read to its end leaves the connection usable.
-func (c *Client) readBody(x *exchange, resp *http.Response) []byte {
-	if resp.Body == http.NoBody {
-		return nil
-	}
-	x.settle()
-	if x.conn != nil {
-		x.conn.expect(resp)
-	}
-	buf := buffers.Get().(*[MaxExcerptBytes]byte)
-	defer buffers.Put(buf)
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-	n, err := io.ReadFull(resp.Body, buf[:c.excerpt])
-	excerpt := clean(buf[:n], n == c.excerpt, c.excerpt)
-	if err != nil || resp.ContentLength < 0 || resp.ContentLength > maxBodyBytes {
-		return excerpt
+// readBody returns the excerpt of a body, and the error that ended it: io.EOF
+// at its end. It reads on to that where it may be near, since only a body read
+// to its end leaves the connection usable.
+func (c *Client) readBody(body io.Reader, buf *buffer, drain bool) (text []byte, err error) {
+	n, k := 0, 0
+	for n < c.excerpt && err == nil {
+		k, err = body.Read(buf[n:c.excerpt])
+		n += k
 	}
-	for rest := maxBodyBytes - n; rest > 0 && err == nil; rest -= n {
-		n, err = resp.Body.Read(buf[:min(rest, len(buf))])
+	text = clean(buf[:n], n == c.excerpt, c.excerpt)
+	for drain && n <= maxBodyBytes && err == nil {
+		k, err = body.Read(buf[:])
+		n += k
 	}
-	return excerpt
+	return text, err
 }

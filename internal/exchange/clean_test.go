@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,41 +40,4 @@ func FuzzClean(f *testing.F) {
 			t.Fatalf("not stable: %q, then %q", out, again)
 		}
 	})
-}
-
-// However the bytes arrive, the head ends at the same place.
-func FuzzHead(f *testing.F) {
-	f.Add("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\nA: b\n\r\nrest")
-	f.Add("HTTP/1.1 101 S\r\n\r\n\r\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		var whole headScan
-		n, done := whole.feed([]byte(s))
-		var split headScan
-		for i := range len(s) {
-			if _, over := split.feed([]byte{s[i]}); over {
-				if !done || n != i+1 {
-					t.Fatalf("%q: %d %v, in single bytes %d", s, n, done, i+1)
-				}
-				return
-			}
-		}
-		if done {
-			t.Fatalf("%q: only done when whole", s)
-		}
-	})
-}
-
-func TestHead(t *testing.T) {
-	for in, head := range map[string]string{
-		"HTTP/1.1 200 OK\r\n\r\nbody":                       "HTTP/1.1 200 OK\r\n\r\n",
-		"HTTP/1.1   100 C\r\n\r\nHTTP/1.1 204 N\n\nHTTP":    "HTTP/1.1   100 C\r\n\r\nHTTP/1.1 204 N\n\n",
-		"HTTP/1.1 200 OK\r\nA: b\r\n\r\r\n\n":               "HTTP/1.1 200 OK\r\nA: b\r\n\r\r\n\n",
-		"HTTP/1.1 101 S\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody": "HTTP/1.1 101 S\r\n\r\n",
-	} {
-		var s headScan
-		n, done := s.feed([]byte(in))
-		require.True(t, done, in)
-		require.Equal(t, head, in[:n])
-		require.True(t, strings.HasPrefix(in, "HTTP/"))
-	}
 }

@@ -5,6 +5,10 @@
 // answer twice or never. Every exchange ends within its timeout, sends at most
 // one request, reads a bounded answer, follows nothing and writes nothing to
 // the process's log.
+//
+// It speaks HTTP/1.1 itself, on the caller's goroutine: net/http's transport
+// costs two goroutines for each connection and logs what endpoints send
+// unasked.
 package exchange
 
 import (
@@ -27,20 +31,18 @@ const (
 
 	maxHeadBytes    = 64 << 10 // status line and headers, interim answers included
 	maxBodyBytes    = 64 << 10 // read at most; the rest costs the connection
-	idlePerHost     = 64       // at least: net/http's own default of 2 reconnects all the time
-	maxIdle         = 1024     // about 40 KiB each with TLS
+	idlePerHost     = 64
+	maxIdle         = 1024 // about 10 KiB each with TLS
 	idleConnTimeout = 90 * time.Second
 
 	// bodyPatience bounds the wait for a body once the headers have decided
 	// the verdict: the rest is only worth an excerpt and a kept connection.
 	bodyPatience = 2 * time.Second
-
-	// maxStale bounds how many dead kept connections one exchange steps over.
-	maxStale = 16
 )
 
 // DialFunc opens a connection, as [net.Dialer.DialContext] does. It decides
-// which addresses may be reached; nothing here looks at addresses.
+// which addresses may be reached; nothing here looks at addresses. It runs
+// within the exchange and has to return when its context ends.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // Options configures a Client.
@@ -67,18 +69,20 @@ type Options struct {
 
 // Client makes exchanges. It is safe for concurrent use.
 type Client struct {
-	transport http.RoundTripper
-	own       *http.Transport // nil when the transport was given
-	plain     bool            // http URLs may be tried
-	excerpt   int
+	given   http.RoundTripper // nil: dialer and pool
+	dialer  *dialer
+	pool    *pool
+	plain   bool // http URLs may be tried
+	excerpt int
 }
 
 // Request is one POST.
 type Request struct {
 	URL *url.URL
 	// Header is sent as it is and never written to, so that several exchanges
-	// may share it. It must not hold Idempotency-Key or X-Idempotency-Key,
-	// which tell net/http that it may send a request twice.
+	// may share it. Host and what frames the message are not taken from it. It
+	// must not hold Idempotency-Key or X-Idempotency-Key where a Transport is
+	// given: they tell net/http's that it may send a request twice.
 	Header http.Header
 	// Body is shared in the same way. It must stay unchanged even after Post
 	// returned: an endpoint may answer while it is still being written.
@@ -128,46 +132,31 @@ func New(o Options) (*Client, error) {
 		c.excerpt = MaxExcerptBytes
 	}
 	if o.Transport != nil {
-		c.transport, c.plain = o.Transport, true
+		c.given, c.plain = o.Transport, true
 		return c, nil
 	}
 	if o.Dial == nil {
 		return nil, errors.New("exchange: Dial is required without a Transport")
 	}
-	d, err := newDialer(o)
-	if err != nil {
+	var err error
+	if c.dialer, err = newDialer(o); err != nil {
 		return nil, err
 	}
 	if o.IdlePerHost == 0 {
 		o.IdlePerHost = idlePerHost
 	}
-	// One request per connection and no frames: HTTP/2 would put several
-	// attempts behind one flow control and bring its attack surface along.
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
 	c.plain = o.DialPlain != nil
-	c.own = &http.Transport{
-		Proxy:                  nil, // the environment's proxy would dial past the guard
-		DialContext:            d.dialPlain,
-		DialTLSContext:         d.dialTLS,
-		Protocols:              protocols,
-		DisableCompression:     true,
-		MaxIdleConns:           max(maxIdle, o.IdlePerHost),
-		MaxIdleConnsPerHost:    o.IdlePerHost,
-		IdleConnTimeout:        idleConnTimeout,
-		MaxResponseHeaderBytes: maxHeadBytes,
-	}
-	c.transport = c.own
+	c.pool = newPool(o.IdlePerHost, max(maxIdle, o.IdlePerHost))
 	return c, nil
 }
 
 // CloseIdle closes the connections that no exchange is using.
 func (c *Client) CloseIdle() {
-	if c.own != nil {
-		c.own.CloseIdleConnections()
+	if c.given == nil {
+		c.pool.closeAll()
 		return
 	}
-	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+	if t, ok := c.given.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
@@ -179,80 +168,31 @@ func (c *Client) Post(ctx context.Context, r Request) Result {
 	if r.Timeout <= 0 {
 		r.Timeout = DefaultTimeout
 	}
-	deadline := start.Add(r.Timeout)
-	var res Result
-	for try := 0; ; try++ {
-		var stale bool
-		if res, stale = c.once(ctx, r, deadline); !stale || try == maxStale {
-			break
-		}
-	}
+	x := &exchange{Request: r, ctx: ctx, deadline: start.Add(r.Timeout)}
+	res := c.post(x)
 	res.Took = time.Since(start)
 	return res
 }
 
-// once makes one round trip. It reports stale when a kept connection turned
-// out to be dead before a single byte was written to it: nothing was sent, so
-// going on with another connection is still the same attempt.
-func (c *Client) once(ctx context.Context, r Request, deadline time.Time) (res Result, stale bool) {
-	if ctx.Err() != nil {
-		return canceled(context.Cause(ctx)), false
-	}
-	if res, ok := c.refuse(r.URL); ok {
-		return res, false
-	}
-	x := newExchange(ctx, r, deadline)
-	defer x.finish()
-	// A host's transport may panic; that costs this attempt and nothing else.
+func (c *Client) post(x *exchange) (res Result) {
+	// What the host supplies may panic: its transport, its dialer, its hooks
+	// for TLS. That costs this attempt and nothing else.
 	defer func() {
 		if p := recover(); p != nil {
-			res, stale = panicked(p), false
+			res = panicked(p)
 		}
 	}()
-
-	resp, err := c.transport.RoundTrip(x.request(r))
 	switch {
-	case err != nil:
-		if resp != nil && resp.Body != nil {
-			resp.Body.Close()
-		}
-		stale = x.ended() == nil && x.untouched()
-		return x.failure(err), stale
-	case resp == nil:
-		return internal(errors.New("the transport returned neither a response nor an error")), false
+	case x.ctx.Err() != nil:
+		return canceled(context.Cause(x.ctx))
+	case x.URL == nil || x.URL.Host == "":
+		return internal(errors.New("exchange: no URL"))
+	case x.URL.Scheme != "https" && (x.URL.Scheme != "http" || !c.plain):
+		return Result{Class: ClassAddress, Error: textPlainHTTP}
+	case c.given != nil:
+		return c.roundTrip(x)
 	}
-	return c.judge(x, resp), false
-}
-
-// refuse turns down URLs that no dialer exists for.
-func (c *Client) refuse(u *url.URL) (Result, bool) {
-	switch {
-	case u == nil || u.Host == "":
-		return internal(errors.New("no URL")), true
-	case u.Scheme == "https", u.Scheme == "http" && c.plain:
-		return Result{}, false
-	}
-	return Result{Class: ClassAddress, Error: textPlainHTTP}, true
-}
-
-// judge reads what is worth reading of an answer. From here on the status
-// decides alone: a body that misbehaves takes nothing back.
-func (c *Client) judge(x *exchange, resp *http.Response) Result {
-	res := Result{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header)}
-	res.Class, res.Error = statusVerdict(resp, x.url)
-	if x.conn != nil {
-		x.conn.promise(resp.Header)
-	}
-	if resp.Body == nil {
-		return res
-	}
-	defer resp.Body.Close()
-	// The body of a 101 is the bare connection: reading it ignores contexts
-	// and deadlines (RFC 9110, section 15.2.2).
-	if resp.StatusCode != http.StatusSwitchingProtocols {
-		res.Excerpt = c.readBody(x, resp)
-	}
-	return res
+	return c.send(x)
 }
 
 func canceled(cause error) Result {

@@ -4,14 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 )
 
-var errPanic = errors.New("exchange: panic while connecting")
-
-// dialer opens connections for net/http.
+// dialer opens connections.
 type dialer struct {
 	secure, plain DialFunc
 	tls           *tls.Config
@@ -28,86 +25,69 @@ func newDialer(o Options) (*dialer, error) {
 	if cfg.MinVersion == 0 {
 		cfg.MinVersion = tls.VersionTLS12 // RFC 8996
 	}
+	if cfg.ClientSessionCache == nil {
+		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(maxIdle)
+	}
 	// Named so that a server which prefers HTTP/2 answers in HTTP/1.1 (RFC 7301).
 	cfg.NextProtos = []string{"http/1.1"}
+	// Small records save a browser time; here they would be a write each.
+	cfg.DynamicRecordSizingDisabled = true
 	return &dialer{secure: o.Dial, plain: o.DialPlain, tls: cfg}, nil
 }
 
-func (d *dialer) dialPlain(ctx context.Context, network, addr string) (net.Conn, error) {
-	return d.dial(ctx, d.plain, network, addr, false)
-}
-
-func (d *dialer) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
-	return d.dial(ctx, d.secure, network, addr, true)
-}
-
-// dial connects within the exchange's deadline. net/http detaches a dial from
-// its request, so that a stalled handshake would outlive every timeout. A dial
-// whose request found another connection meanwhile goes on and is kept for
-// later; one whose request failed or was canceled ends with it.
-func (d *dialer) dial(ctx context.Context, open DialFunc, network, addr string, secure bool) (_ net.Conn, err error) {
-	// These run on a goroutine of net/http's, where a panic in the operator's
-	// dialer or TLS hooks would end the process.
-	var raw net.Conn
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errPanic, p)
-		}
-		if err != nil && raw != nil {
-			raw.Close()
-		}
-	}()
-	x := exchangeOf(ctx)
-	if x == nil || open == nil {
-		return nil, errors.New("exchange: dial without an exchange")
-	}
-	deadline, _ := x.Deadline()
-	ctx, cancel := context.WithDeadline(ctx, deadline)
+// dial opens a connection and sets its deadline.
+func (d *dialer) dial(x *exchange) (_ *conn, err error) {
+	ctx, cancel := context.WithDeadline(x.ctx, x.deadline)
 	defer cancel()
-	stop := context.AfterFunc(x.Context, func() {
-		if !x.done.Load() || x.conn == nil {
-			cancel()
-		}
-	})
-	defer stop()
-
-	x.phase.CompareAndSwap(phaseStart, phaseDial)
-	raw, err = open(ctx, network, addr)
+	open, port := d.plain, "80"
+	if x.URL.Scheme == "https" {
+		open, port = d.secure, "443"
+	}
+	if p := x.URL.Port(); p != "" {
+		port = p
+	}
+	host := x.URL.Hostname()
+	x.phase = phaseDial
+	raw, err := open(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, err
 	}
 	if raw == nil {
 		return nil, errors.New("exchange: the dialer returned neither a connection nor an error")
 	}
-	if !secure {
-		return &conn{Conn: raw, raw: raw}, nil
+	ready := false
+	defer func() {
+		if !ready { // a hook of the operator's may have panicked
+			raw.Close()
+		}
+	}()
+	c := &conn{socket: newSocket(raw), key: keyOf(x.URL)}
+	c.Conn = c.socket
+	if x.URL.Scheme == "https" {
+		x.phase = phaseTLS
+		over := tls.Client(c.socket, d.config(x, host))
+		if err := over.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+		c.Conn = over
 	}
-	x.phase.CompareAndSwap(phaseDial, phaseTLS)
-	over, err := d.handshake(ctx, x, raw, addr)
-	if err != nil {
+	if err := c.SetDeadline(x.deadline); err != nil {
 		return nil, err
 	}
-	return &conn{Conn: over, raw: raw}, nil
+	ready = true
+	return c, nil
 }
 
-func (d *dialer) handshake(ctx context.Context, x *exchange, raw net.Conn, addr string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, err
-	}
+func (d *dialer) config(x *exchange, host string) *tls.Config {
 	cfg := d.tls.Clone()
 	// A name's final dot is not part of what certificates name (RFC 6066,
 	// section 3).
 	cfg.ServerName = strings.TrimSuffix(host, ".")
 	if len(cfg.Certificates) == 0 && cfg.GetClientCertificate == nil {
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			x.hinted.Store(true)
+			x.hinted = true
 			return &tls.Certificate{}, nil
 		}
 	}
-	over := tls.Client(raw, cfg)
-	if err := over.HandshakeContext(ctx); err != nil {
-		return nil, err
-	}
-	return over, nil
+	return cfg
 }

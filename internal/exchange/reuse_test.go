@@ -59,6 +59,36 @@ func TestReuse(t *testing.T) {
 	}
 }
 
+// After an answer that leaves a doubt the connection is not used again, even if
+// the server would go on.
+func TestNoReuse(t *testing.T) {
+	for name, answer := range map[string]string{
+		"says close":         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+		"HTTP/1.0":           "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+		"answers twice":      ok + ok,
+		"body of a 204":      "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok",
+		"chunks and length":  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+		"broken chunks":      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokk\r\n0\r\n\r\n",
+		"switches protocols": "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+		"is too long":        "HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n" + strings.Repeat("x", 65537),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := serve(t, func(p *peer) {
+				for p.request() {
+					p.say(answer)
+				}
+			})
+			c := newClient(t, nil)
+			for range 5 {
+				res := post(c, w.url("http"), 5*time.Second)
+				require.NotZero(t, res.Status, "%+v", res)
+			}
+			require.EqualValues(t, 5, w.requests.Load())
+			require.EqualValues(t, 5, w.conns.Load())
+		})
+	}
+}
+
 // A server that closes idle connections costs no attempt, and no request is
 // ever sent twice, with an Idempotency-Key neither.
 func TestIdleClose(t *testing.T) {
@@ -114,52 +144,6 @@ func TestNoSilentRepeat(t *testing.T) {
 		require.Equal(t, i%2 == 0, res.Delivered(), "%d %+v", i, res)
 		require.EqualValues(t, i+1, w.requests.Load())
 	}
-}
-
-// A kept connection that is dead before the first byte is stepped over.
-func TestStale(t *testing.T) {
-	w := serve(t, func(p *peer) {
-		for p.request() {
-			p.say(ok)
-		}
-	})
-	c := newClient(t, nil)
-	var seen []*conn
-	dial := c.own.DialContext
-	c.own.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		got, err := dial(ctx, network, addr)
-		if err == nil {
-			seen = append(seen, got.(*conn))
-		}
-		return got, err
-	}
-	require.True(t, post(c, w.url("http"), 10*time.Second).Delivered())
-	seen[0].mu.Lock()
-	seen[0].dead = errStale
-	seen[0].mu.Unlock()
-	require.True(t, post(c, w.url("http"), 10*time.Second).Delivered())
-	seen[1].mu.Lock()
-	seen[1].keep, seen[1].idledAt = time.Second, time.Now().Add(-2*time.Second)
-	seen[1].mu.Unlock()
-	require.True(t, post(c, w.url("http"), 10*time.Second).Delivered())
-	require.EqualValues(t, 3, w.conns.Load())
-	require.EqualValues(t, 3, w.requests.Load())
-}
-
-// Bytes left over from one exchange never become the next one's answer, even
-// when the next one takes the connection before the first has let go of it.
-func TestLeftover(t *testing.T) {
-	here, there := net.Pipe()
-	defer there.Close()
-	c := &conn{Conn: here, raw: here, mode: body, single: true}
-	c.take(new(exchange))
-	c.mode, c.hold = body, []byte(ok)
-	c.take(&exchange{reused: true})
-	n, err := c.Write([]byte("POST / HTTP/1.1\r\n"))
-	require.Zero(t, n)
-	require.ErrorIs(t, err, errUnsolicited)
-	_, err = c.Read(make([]byte, 10))
-	require.ErrorIs(t, err, errUnsolicited)
 }
 
 func TestKeepAlive(t *testing.T) {
@@ -309,10 +293,9 @@ func TestGivenTransport(t *testing.T) {
 	}
 }
 
-// A trace in the caller's context is not the exchange's: a Got1xxResponse hook
-// would lift the bound on interim answers.
+// A trace in the caller's context is not the exchange's: with net/http's
+// transport a Got1xxResponse hook would lift the bound on interim answers.
 func TestHidesTrace(t *testing.T) {
-	require.NotNil(t, traceKey)
 	w := serve(t, func(p *peer) {
 		for p.request(); p.say(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100)); {
 		}

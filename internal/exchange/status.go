@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -14,17 +16,23 @@ const (
 	maxRetryAfterLine = 128
 )
 
+// judge makes the verdict of an answer.
+func judge(x *exchange, status int, h http.Header) Result {
+	res := Result{Status: status, RetryAfter: retryAfter(h)}
+	res.Class, res.Error = statusVerdict(status, h, x.URL)
+	return res
+}
+
 // statusVerdict judges an answer by its status: 200 to 299 is accepted,
-// nothing else. net/http lets 000, 099 and 999 through as well.
-func statusVerdict(resp *http.Response, asked *url.URL) (Class, string) {
-	code := resp.StatusCode
+// nothing else. Three digits need not be a status: 000, 099 and 999 occur.
+func statusVerdict(code int, h http.Header, asked *url.URL) (Class, string) {
 	if code >= 200 && code <= 299 {
 		return "", ""
 	}
 	answered := fmt.Sprintf("answered %03d", code)
 	switch {
 	case isRedirect(code):
-		if to := location(resp.Header, asked); to != "" {
+		if to := location(h, asked); to != "" {
 			return ClassRedirect, bounded(answered + " to " + to + "; redirects are not followed: enter that URL")
 		}
 		return ClassRedirect, answered + "; redirects are not followed: enter the final https URL"
@@ -69,7 +77,7 @@ func show(u *url.URL) string {
 	return u.Scheme + "://" + strings.ToLower(u.Host) + u.EscapedPath()
 }
 
-// retryAfter copies the lines as received: net/http's strings would keep the
+// retryAfter copies the lines as received: a transport's strings may keep the
 // whole head alive. Long ones are neither a number nor a date.
 func retryAfter(h http.Header) []string {
 	lines := h["Retry-After"]
@@ -83,4 +91,19 @@ func retryAfter(h http.Header) []string {
 		}
 	}
 	return kept
+}
+
+// keepAlive is how long the server says it keeps an idle connection, less a
+// margin for the way there: a request that crosses the server's close is lost.
+// 0 means that it does not say.
+func keepAlive(h http.Header) time.Duration {
+	for _, line := range h["Keep-Alive"] {
+		for part := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+			if n, err := strconv.Atoi(value); err == nil && n >= 0 && strings.EqualFold(name, "timeout") {
+				return max(time.Duration(min(n, 3600))*time.Second-time.Second, time.Millisecond)
+			}
+		}
+	}
+	return 0
 }

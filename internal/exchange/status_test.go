@@ -51,8 +51,7 @@ func TestLocation(t *testing.T) {
 	} {
 		require.Equal(t, want, location(http.Header{"Location": {raw}}, asked), "%q", raw)
 	}
-	resp := &http.Response{StatusCode: 301, Header: http.Header{"Location": {"/hook/"}}}
-	class, text := statusVerdict(resp, asked)
+	class, text := statusVerdict(301, http.Header{"Location": {"/hook/"}}, asked)
 	require.Equal(t, ClassRedirect, class)
 	require.Equal(t, "answered 301 to https://hooks.example.com/hook/; redirects are not followed: enter that URL", text)
 }
@@ -70,7 +69,7 @@ func TestRetryAfter(t *testing.T) {
 // Every sentence is short, plain and free of what it must not say.
 func TestSentences(t *testing.T) {
 	for code := range 1000 {
-		class, text := statusVerdict(&http.Response{StatusCode: code}, mustURL(t, "https://hooks.example.com/"))
+		class, text := statusVerdict(code, nil, mustURL(t, "https://hooks.example.com/"))
 		require.Equal(t, code >= 200 && code < 300, class == "")
 		requireSentence(t, Result{Class: class, Error: text})
 	}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func named(t testing.TB, w *wire, roots *tls.Config) *Client {
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, w.ln.Addr().String())
 	}
-	c, err := New(Options{Dial: dial, TLS: roots})
+	c, err := New(Options{Dial: dial, DialPlain: dial, TLS: roots})
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdle)
 	return c
@@ -157,13 +158,12 @@ func TestOptions(t *testing.T) {
 	}
 	c, err := New(Options{Dial: dial, TLS: &tls.Config{ServerName: "elsewhere"}})
 	require.NoError(t, err)
-	require.Equal(t, 64, c.own.MaxIdleConnsPerHost)
-	require.Zero(t, c.own.MaxConnsPerHost)
-	require.Nil(t, c.own.Proxy)
-	require.True(t, c.own.DisableCompression)
-	require.Positive(t, c.own.MaxIdleConns)
-	require.True(t, c.own.Protocols.HTTP1())
-	require.False(t, c.own.Protocols.HTTP2())
+	require.Equal(t, 64, c.pool.perHost)
+	require.Equal(t, maxIdle, c.pool.most)
+	c, err = New(Options{Dial: dial, IdlePerHost: 5000})
+	require.NoError(t, err)
+	require.Equal(t, 5000, c.pool.perHost)
+	require.Equal(t, 5000, c.pool.most)
 
 	res := post(c, mustURL(t, "http://hooks.example.com/"), time.Second)
 	require.Equal(t, ClassAddress, res.Class)
@@ -171,4 +171,41 @@ func TestOptions(t *testing.T) {
 	require.Equal(t, ClassInternal, c.Post(t.Context(), Request{}).Class)
 	res = c.Post(t.Context(), Request{URL: mustURL(t, "https://hooks.example.com/"), Header: http.Header{"A": {"b\r\nc"}}})
 	require.Equal(t, ClassInternal, res.Class)
+}
+
+// tracked tells when it was closed.
+type tracked struct {
+	net.Conn
+	closed atomic.Bool
+}
+
+func (c *tracked) Close() error {
+	c.closed.Store(true)
+	return c.Conn.Close()
+}
+
+// A connection whose handshake fails is closed, whatever made it fail.
+func TestFailedHandshakeCloses(t *testing.T) {
+	a := newAuthority(t)
+	server := a.issue(t, "hooks.example.com", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	panics := a.roots()
+	panics.VerifyConnection = func(tls.ConnectionState) error { panic("the operator's hook") }
+	for class, cfg := range map[Class]*tls.Config{ClassInternal: panics, ClassTLSAuthority: newAuthority(t).roots()} {
+		w := serve(t, func(p *peer) {
+			p.SetDeadline(time.Now().Add(5 * time.Second))
+			tls.Server(p.Conn, server).Handshake()
+			p.hang()
+		})
+		var raw *tracked
+		c, err := New(Options{TLS: cfg, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			got, err := new(net.Dialer).DialContext(ctx, network, w.ln.Addr().String())
+			raw = &tracked{Conn: got}
+			return raw, err
+		}})
+		require.NoError(t, err)
+		res := post(c, mustURL(t, "https://hooks.example.com/"), 10*time.Second)
+		require.Equal(t, class, res.Class, "%+v", res)
+		require.True(t, raw.closed.Load())
+		require.Zero(t, w.requests.Load())
+	}
 }

@@ -18,15 +18,11 @@ import (
 // failure is the verdict when there was no answer. An error that came first is
 // the verdict even when the time ran out before it was looked at.
 func (x *exchange) failure(err error) Result {
-	ended := x.ended()
-	if ended != nil && ended != errTimeout {
+	if ended := x.ended(); ended != nil {
 		return canceled(ended)
 	}
-	if x.conn != nil {
-		err = x.conn.why(err)
-	}
 	class, text := x.classify(err)
-	if ended == errTimeout && (class == ClassInternal || isOurs(err)) {
+	if !time.Now().Before(x.deadline) && (class == ClassInternal || isOurs(err)) {
 		class, text = x.timeoutVerdict()
 	}
 	return Result{Class: class, Error: bounded(text), Cause: err}
@@ -34,28 +30,24 @@ func (x *exchange) failure(err error) Result {
 
 // isOurs reports an error that our own end of the exchange brought about.
 func isOurs(err error) bool {
-	return errors.Is(err, errTimeout) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed)
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed)
 }
 
 func (x *exchange) timeoutVerdict() (Class, string) {
 	switch {
-	case x.phase.Load() == phaseDial:
-		return ClassConnect, textConnect(x.timeout)
-	case x.phase.Load() == phaseTLS:
-		return ClassConnect, textHandshake(x.timeout)
-	case x.heard.Load() > 0:
-		return ClassTimeout, textPartial(x.timeout)
+	case x.phase == phaseDial:
+		return ClassConnect, textConnect(x.Timeout)
+	case x.phase == phaseTLS:
+		return ClassConnect, textHandshake(x.Timeout)
+	case x.heard:
+		return ClassTimeout, textPartial(x.Timeout)
 	}
-	return ClassTimeout, textNoAnswer(x.timeout)
+	return ClassTimeout, textNoAnswer(x.Timeout)
 }
 
 func (x *exchange) classify(err error) (Class, string) {
 	if refusal := (*guard.Refusal)(nil); errors.As(err, &refusal) {
 		return ClassAddress, textAddress
-	}
-	if errors.Is(err, errPanic) {
-		return ClassInternal, textInternal
 	}
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
 		if dns.IsNotFound {
@@ -66,20 +58,15 @@ func (x *exchange) classify(err error) (Class, string) {
 	if class, text := x.classifyTLS(err); class != "" {
 		return class, text
 	}
-	if x.heard.Load() >= maxHeadBytes || strings.Contains(err.Error(), "response headers exceeded") {
+	// A transport that was given leaves nothing but net/http's words.
+	if errors.Is(err, errHeaders) || strings.Contains(err.Error(), "response headers exceeded") {
 		return ClassHeaders, textHeaders
 	}
-	if errors.Is(err, errUnsolicited) || errors.Is(err, errForeign) {
+	if errors.Is(err, errNotHTTP) || strings.Contains(err.Error(), "malformed") {
 		return ClassNotHTTP, textNotHTTP
 	}
 	if class, text := x.classifyNetwork(err); class != "" {
 		return class, text
-	}
-	// net/http has no type for an answer that does not parse. It parsed
-	// something when bytes had come; only a transport that was given leaves
-	// nothing but the words.
-	if x.heard.Load() > 0 || strings.Contains(err.Error(), "malformed") {
-		return ClassNotHTTP, textNotHTTP
 	}
 	return ClassInternal, textInternal
 }
@@ -101,11 +88,11 @@ func (x *exchange) classifyNetwork(err error) (Class, string) {
 		return x.timeoutVerdict()
 	case class == ClassReset, isClosed(err):
 		switch {
-		case x.phase.Load() == phaseTLS:
+		case x.phase == phaseTLS:
 			return ClassTLS, textTLSClosed
-		case x.phase.Load() == phaseDial:
+		case x.phase == phaseDial:
 			return ClassReset, textResetConnect
-		case x.heard.Load() > 0:
+		case x.heard:
 			return ClassReset, textResetPartial
 		}
 		return ClassReset, textResetSilent
@@ -119,12 +106,12 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }
 
-// isClosed covers an end of the stream. net/http's own word for one on a kept
-// connection is an unexported value.
+// isClosed covers an end of the stream. A net/http transport that was given has
+// an unexported value for one on a kept connection.
 func isClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, errStale) || strings.Contains(err.Error(), "server closed idle connection")
+		strings.Contains(err.Error(), "server closed idle connection")
 }
 
 func (x *exchange) classifyTLS(err error) (Class, string) {
@@ -144,7 +131,7 @@ func (x *exchange) classifyTLS(err error) (Class, string) {
 		}
 		return ClassTLSExpired, "the TLS certificate expired on " + day(invalid.Cert.NotAfter)
 	case errors.As(err, &host):
-		return ClassTLSWrongHost, textTLSHostPrefix + printable(x.url.Hostname(), 100)
+		return ClassTLSWrongHost, textTLSHostPrefix + printable(x.URL.Hostname(), 100)
 	case errors.As(err, &unknown):
 		return ClassTLSAuthority, textTLSAuthority
 	case errors.As(err, &roots):
@@ -155,9 +142,9 @@ func (x *exchange) classifyTLS(err error) (Class, string) {
 		return ClassTLSPlain, textTLSPlain
 	case errors.As(err, &op) && op.Op == "remote error":
 		return x.alert(op.Err)
-	case x.phase.Load() == phaseTLS && strings.Contains(err.Error(), "unsupported protocol version"):
+	case x.phase == phaseTLS && strings.Contains(err.Error(), "unsupported protocol version"):
 		return ClassTLSVersion, textTLSVersion
-	case x.phase.Load() == phaseTLS && strings.HasPrefix(err.Error(), "tls: "):
+	case x.phase == phaseTLS && strings.HasPrefix(err.Error(), "tls: "):
 		return ClassTLS, textTLS
 	}
 	return "", ""
@@ -172,7 +159,7 @@ func (x *exchange) alert(err error) (Class, string) {
 	if a, ok := alerts[v.Uint()]; ok {
 		return a.class, a.text
 	}
-	if x.hinted.Load() {
+	if x.hinted {
 		// Before TLS 1.3 a missing certificate has no alert of its own.
 		return ClassTLSClientCert, textTLSClientCert
 	}

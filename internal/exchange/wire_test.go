@@ -240,6 +240,7 @@ func TestEarlyAnswer(t *testing.T) {
 				res := c.Post(t.Context(), Request{URL: w.url("http"), Body: make([]byte, 16<<20), Timeout: 5 * time.Second})
 				require.Equal(t, 413, res.Status, "%+v", res)
 				require.Equal(t, ClassStatus, res.Class)
+				require.Less(t, res.Took, 3*time.Second, "the rest of the request is not waited for")
 				require.EqualValues(t, 1, w.conns.Load())
 				w.stop()
 			}

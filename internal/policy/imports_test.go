@@ -54,7 +54,10 @@ var rules = []rule{
 	{dirs: "internal/policy"},
 	{dirs: "internal/signature"},
 	{dirs: "internal/tools/**", ext: []string{"golang.org/x/mod"}},
-	{dirs: "internal/sim", own: []string{".", "events", "webhooktest"}},
+	{
+		dirs: "internal/sim", own: []string{".", "events", "webhooktest"},
+		tests: []string{"stores/*", "internal/pgserver"}, testsExt: []string{"github.com/jackc/pgx/v5"},
+	},
 	{
 		// Programs that run the whole library, each a module of its own.
 		dirs: "internal/crash/**", ext: []string{"*"},
@@ -245,6 +248,8 @@ func TestJudge(t *testing.T) {
 		{"examples/quickstart/main_test.go", module + "/internal/guard", false},
 		{"internal/sim/world.go", module + "/webhooktest", true},
 		{"internal/sim/world.go", module + "/internal/pace", false},
+		{"internal/sim/world.go", module + "/stores/pgstore", false},
+		{"internal/sim/stores_test.go", module + "/stores/pgstore", true},
 		{"internal/sim/sim_test.go", testify + "/require", false},
 		{"helpers/helpers.go", module, false},
 	} {

@@ -10,7 +10,7 @@ import (
 	"github.com/autoreach/webhook/storetest"
 )
 
-func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, harness()) }
+func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, direct()) }
 
 // BenchmarkLife measures the whole way of deliveries over some lanes: appended
 // in batches, claimed, asked for, settled and returned, together with what it
@@ -72,4 +72,35 @@ func benchLife(b *testing.B, batch int) {
 	b.ReportMetric(per(wal()-wal0), "WAL-B/delivery")
 	b.ReportMetric(per(commits()-commits0), "commits/delivery")
 	b.ReportMetric(per(int64(calls)), "calls/delivery")
+}
+
+// BenchmarkPurge measures how fast what is too old goes, in steps as the engine
+// takes them. For each delivery that has ended three rows change: it goes, the
+// event's body goes, and the event.
+func BenchmarkPurge(b *testing.B) {
+	for _, chunk := range []int{1000, 5000} {
+		b.Run(fmt.Sprint("Chunk/", chunk), func(b *testing.B) {
+			ctx := context.Background()
+			s, schema := openSchema(b)
+			const deliveries = 50_000
+			log := newBacklog(b, schema, false)
+			log.exec(b, "DELETE FROM {}.graves")
+			n, calls := 0, 0
+			for b.Loop() {
+				b.StopTimer()
+				log.grow(b, log.last*6/7+deliveries)
+				log.end(b)
+				log.vacuum(b, true)
+				b.StartTimer()
+				for k := 1; k > 0; calls++ {
+					var err error
+					k, err = s.Purge(ctx, webhook.Ages{Pending: time.Hour, Bodies: time.Hour, Log: time.Hour}, chunk)
+					check(b, err)
+					n += k
+				}
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
+			b.ReportMetric(float64(n)/float64(calls), "rows/call")
+		})
+	}
 }

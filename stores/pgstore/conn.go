@@ -22,11 +22,15 @@ import (
 // the table from end to end. (What is switched off looks expensive where there
 // is no other way, and would start the JIT.) The settings are of the
 // transaction, not of the session.
+//
+// A process that stands still between two statements (stopped, or its machine
+// gone without a goodbye) must not keep the rows that it locked from everybody:
+// the server ends such a transaction after a few seconds.
 const (
 	beginSQL = "BEGIN ISOLATION LEVEL READ COMMITTED"
 	planSQL  = "SET LOCAL plan_cache_mode = force_custom_plan"
 	indexSQL = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true), " +
-		"set_config('jit', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+		"set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '5s', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
 	wholeSQL = "SELECT set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true), " +
 		"set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)"
 	commitSQL   = "COMMIT"

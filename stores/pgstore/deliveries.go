@@ -66,8 +66,10 @@ func (b *search) compose(head, tail, order string, onQueue, onLog, onEndpoint st
 	if q.Before != 0 {
 		b.on("x.id < %s", b.arg(q.Before, "bigint"))
 	}
-	if q.IDs != nil {
-		b.on("x.id = ANY (%s)", b.arg(q.IDs, "bigint[]"))
+	source := b.table + "%s x"
+	if q.IDs != nil { // each by the whole key: the planner might read the lane
+		source = "(SELECT DISTINCT unnest(" + b.arg(q.IDs, "bigint[]") + ") AS id) i CROSS JOIN LATERAL (SELECT * FROM " +
+			source + " WHERE x.lane = p.lane AND x.id = i.id OFFSET 0) x"
 	}
 	if !q.Since.IsZero() {
 		b.on("x.created_at >= %s", b.arg(q.Since, "timestamptz"))
@@ -98,8 +100,8 @@ func (b *search) compose(head, tail, order string, onQueue, onLog, onEndpoint st
 			conds = append(conds, extra)
 		}
 		conds = append(conds, "x.lane = p.lane")
-		parts = append(parts, fmt.Sprintf("(SELECT %s FROM %s%s x WHERE %s ORDER BY x.id %s LIMIT %s)",
-			columns, b.table, table, strings.Join(conds, " AND "), order, limit))
+		parts = append(parts, fmt.Sprintf("(SELECT %s FROM %s WHERE %s ORDER BY x.id %s LIMIT %s)",
+			columns, fmt.Sprintf(source, table), strings.Join(conds, " AND "), order, limit))
 	}
 	part(queueColumns, "queue", queue, onQueue, b.has(webhook.StatePending))
 	part(logColumns, "log", log, onLog, delivered || dead)

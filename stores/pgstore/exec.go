@@ -58,14 +58,19 @@ func planless(tx pgx.Tx) (pgx.QueryExecMode, bool) {
 	return pgx.QueryExecModeDescribeExec, true
 }
 
-// SQLTx is a transaction of database/sql. *sql.Tx is one, and so is what
-// embeds it or forwards to it, such as sqlx's *Tx and ent's. Pools and
-// *sql.DB are not: they have no Commit and Rollback, and an event that is
-// emitted through them would not be part of anything.
+// SQLTx is a transaction of database/sql, or of what wraps one:
 //
-// The statements use $1 and the types of Postgres. Give the *sql.Tx itself
-// when the wrapper rewrites statements: bun's Tx.Tx, or with GORM
-// db.Statement.ConnPool.(*sql.Tx).
+//   - database/sql: the *sql.Tx
+//   - sqlx: the *sqlx.Tx
+//   - bun: the Tx field of its Tx, which is a *sql.Tx; bun's own methods
+//     rewrite statements
+//   - GORM: tx.Statement.ConnPool.(pgstore.SQLTx), which holds in a transaction
+//     only
+//   - ent: the generated *ent.Tx, with the feature sql/execquery; or the *Tx
+//     of ent's dialect/sql, which its driver begins
+//
+// Pools, connections and *sql.DB are none: they have no Commit and Rollback,
+// and an event that is emitted through them would not be part of anything.
 type SQLTx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)

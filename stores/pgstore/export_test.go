@@ -1,6 +1,15 @@
 package pgstore
 
-import "github.com/autoreach/webhook"
+import (
+	"context"
+
+	"github.com/autoreach/webhook"
+)
+
+// MigrateBy is Migrate with other steps than this release's.
+func MigrateBy(ctx context.Context, db Beginner, schema string, steps []Migration) error {
+	return migrate(ctx, db, schema, steps)
+}
 
 // Statement returns a statement as it is sent, for tests of plans.
 func (s *Store) Statement(name string) string { return s.sql.get(name) }

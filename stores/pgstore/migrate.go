@@ -79,7 +79,12 @@ func Migrate(ctx context.Context, db Beginner, schema string) error {
 	if err != nil {
 		return err
 	}
-	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+	return migrate(ctx, db, schema, steps)
+}
+
+// migrate runs those of the steps that the schema has not had.
+func migrate(ctx context.Context, db Beginner, schema string, steps []Migration) error {
+	err := pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		// A lock of the transaction: there is none of the session behind
 		// pgbouncer. The number is this library's and the schema's.
 		h := fnv.New64a()

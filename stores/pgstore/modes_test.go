@@ -1,19 +1,18 @@
 package pgstore_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/autoreach/webhook/stores/pgstore"
-	"github.com/autoreach/webhook/storetest"
 )
 
 // modes are the ways in which a pool can be configured to send statements. All
 // but the first do without prepared statements of the session, as pgbouncer
-// before 1.21 needs it in transaction mode.
+// before 1.21 needs it in transaction mode. TestStore runs in the first one,
+// TestStoreElsewhere in the second.
 var modes = map[string]pgx.QueryExecMode{
 	"cache_statement": pgx.QueryExecModeCacheStatement,
 	"cache_describe":  pgx.QueryExecModeCacheDescribe,
@@ -44,19 +43,6 @@ func TestModes(t *testing.T) {
 			}
 		})
 	}
-}
-
-// The whole suite in another mode, on request: it takes as long as TestStore.
-func TestStoreInMode(t *testing.T) {
-	name := os.Getenv("WEBHOOK_TEST_MODE")
-	if name == "" {
-		return // TestModes calls every method in each of them
-	}
-	mode, ok := modes[name]
-	if !ok {
-		t.Fatalf("WEBHOOK_TEST_MODE is %q, the modes are %v", name, modes)
-	}
-	storetest.Run(t, harness(inMode(mode)))
 }
 
 // Transactions of the store's own leave no trace in the session, which behind

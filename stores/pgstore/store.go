@@ -190,19 +190,19 @@ func (s *Store) Endpoints(ctx context.Context, q webhook.EndpointQuery) (out []w
 	return out, err
 }
 
-// lockTimeout is how long an Append of the store's own waits for a key or an
-// event ID that another transaction is storing.
-const lockTimeout = "2s"
+// lockTimeoutSQL bounds how long an Append of the store's own waits for a key or
+// an event ID that another transaction is storing.
+const lockTimeoutSQL = "SET LOCAL lock_timeout = '2s'"
 
-// errHeld says so. It is a refusal, so that a dispatcher that had put the
+// errHeld says that it was longer. It is a refusal, so that a dispatcher that had put the
 // emits of many callers together tries each by itself.
 var errHeld = fmt.Errorf("pgstore: the key or the ID of an event is being stored by a transaction that is still open; nothing was stored, emit again: %w", webhook.ErrFull)
 
 // Append implements [webhook.Tx].
 func (s *Store) Append(ctx context.Context, events []webhook.EventRecord) (out []webhook.Appended, err error) {
-	err = s.tx(ctx, func(x executor) error {
-		x.(*txn).batch.Queue("SET LOCAL lock_timeout = '" + lockTimeout + "'")
-		out, err = s.append(ctx, x, events)
+	err = s.own(ctx, s.pool, func(t *txn) error {
+		t.batch.Queue(lockTimeoutSQL)
+		out, err = s.append(ctx, t, events)
 		return err
 	})
 	if sqlState(err) == "55P03" {

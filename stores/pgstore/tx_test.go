@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -84,6 +83,7 @@ func beginners(t *testing.T, s *pgstore.Store) map[string]func(pgx.TxIsoLevel) t
 		"pgx": func(level pgx.TxIsoLevel) transaction {
 			tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: level})
 			check(t, err)
+			t.Cleanup(func() { _ = tx.Rollback(ctx) }) // after a failure
 			return transaction{
 				s.InTx(tx), func() error { return tx.Commit(ctx) }, func() error { return tx.Rollback(ctx) },
 				func() error { _, err := tx.Exec(ctx, "SELECT 1"); return err },
@@ -92,6 +92,7 @@ func beginners(t *testing.T, s *pgstore.Store) map[string]func(pgx.TxIsoLevel) t
 		"sql": func(level pgx.TxIsoLevel) transaction {
 			tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: levels[level]})
 			check(t, err)
+			t.Cleanup(func() { _ = tx.Rollback() })
 			return transaction{
 				s.InSQLTx(tx), tx.Commit, tx.Rollback,
 				func() error { _, err := tx.ExecContext(ctx, "SELECT 1"); return err },
@@ -100,19 +101,22 @@ func beginners(t *testing.T, s *pgstore.Store) map[string]func(pgx.TxIsoLevel) t
 	}
 }
 
-// eachTx runs a test with transactions of all kinds.
-func eachTx(t *testing.T, f func(t *testing.T, s *pgstore.Store, begin func(pgx.TxIsoLevel) transaction)) {
+func asItIs(*pgxpool.Config) {}
+
+// eachTx runs a test with transactions of all kinds, on stores whose pools with
+// configures.
+func eachTx(t *testing.T, with func(*pgxpool.Config), f func(t *testing.T, s *pgstore.Store, begin func(pgx.TxIsoLevel) transaction)) {
 	for _, kind := range []string{"pgx", "sql"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := open(t)
+			s := open(t, with)
 			f(t, s, beginners(t, s)[kind])
 		})
 	}
 }
 
 func TestTxCommit(t *testing.T) {
-	eachTx(t, func(t *testing.T, s *pgstore.Store, begin func(pgx.TxIsoLevel) transaction) {
+	eachTx(t, asItIs, func(t *testing.T, s *pgstore.Store, begin func(pgx.TxIsoLevel) transaction) {
 		for _, level := range []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable} {
 			tx := begin(level)
 			e := endpoint(t, tx, func(e *webhook.Endpoint) {
@@ -187,7 +191,7 @@ func TestTxRollbackLeavesNoTrace(t *testing.T) {
 }
 
 func TestTxDuplicateDoesNotPoison(t *testing.T) {
-	eachTx(t, func(t *testing.T, s *pgstore.Store, begin func(pgx.TxIsoLevel) transaction) {
+	eachTx(t, asItIs, func(t *testing.T, s *pgstore.Store, begin func(pgx.TxIsoLevel) transaction) {
 		endpoint(t, s)
 		first := event(keyed("k"))
 		emit(t, s, first)
@@ -204,11 +208,13 @@ func TestTxDuplicateDoesNotPoison(t *testing.T) {
 		other, tx := begin(pgx.ReadCommitted), begin(pgx.ReadCommitted)
 		theirs := event(keyed("late"))
 		emit(t, other, theirs)
-		time.AfterFunc(300*time.Millisecond, func() { _ = other.commit() })
+		committed := make(chan error, 1)
+		time.AfterFunc(300*time.Millisecond, func() { committed <- other.commit() })
 		out := emit(t, tx, event(keyed("late")), theirs)
 		if !out[0].Duplicate || out[0].ID != theirs.ID || !out[1].Duplicate {
 			t.Errorf("after waiting for the first one: %+v", out)
 		}
+		check(t, <-committed)
 		check(t, tx.works())
 		check(t, tx.commit())
 		// A refusal leaves the transaction usable, too.
@@ -225,9 +231,11 @@ func TestTxDuplicateDoesNotPoison(t *testing.T) {
 }
 
 // A caller's open transaction that emitted to every lane, changed and deleted
-// endpoints and created one holds up nobody.
+// endpoints and created one holds up nobody, however long it stays open: it
+// does until the end, and whoever had to wait for one of its locks would fail.
 func TestTxOpenDelaysNobody(t *testing.T) {
-	eachTx(t, func(t *testing.T, s *pgstore.Store, begin func(pgx.TxIsoLevel) transaction) {
+	impatient := func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["lock_timeout"] = "100ms" }
+	eachTx(t, impatient, func(t *testing.T, s *pgstore.Store, begin func(pgx.TxIsoLevel) transaction) {
 		ctx := t.Context()
 		a, b, c := endpoint(t, s), endpoint(t, s), endpoint(t, s)
 		emit(t, s, event())
@@ -239,10 +247,11 @@ func TestTxOpenDelaysNobody(t *testing.T) {
 		check(t, tx.DeleteEndpoint(ctx, account, c.ID))
 		endpoint(t, tx, func(e *webhook.Endpoint) { e.Account = "acct_other" })
 
-		const patience = 2 * time.Second
-		began := time.Now()
+		updated := a
 		for round := range 3 {
 			emit(t, s, event(), event(keyed(fmt.Sprint(round))))
+			updated, err = s.PutEndpoint(ctx, updated, 10)
+			check(t, err)
 			claims, _, err := s.Claim(ctx, 10, time.Minute)
 			check(t, err)
 			if len(claims) != 3 {
@@ -282,13 +291,9 @@ func TestTxOpenDelaysNobody(t *testing.T) {
 			check(t, err)
 		}
 		endpoint(t, s) // in its account
-		if took := time.Since(began); took > patience {
-			t.Errorf("others needed %v", took)
-		}
 		// The same key is what waits, for a bounded time, and is refused.
-		began = time.Now()
-		if _, err := s.Append(ctx, []webhook.EventRecord{event(keyed("held"))}); !errors.Is(err, webhook.ErrFull) || time.Since(began) > 10*time.Second {
-			t.Errorf("an emit with the key of an open transaction: %v after %v", err, time.Since(began))
+		if _, err := s.Append(ctx, []webhook.EventRecord{event(keyed("held"))}); !errors.Is(err, webhook.ErrFull) {
+			t.Errorf("an emit with the key of an open transaction: %v", err)
 		}
 		check(t, tx.commit())
 		if a := emit(t, s, event(keyed("held")))[0]; !a.Duplicate {
@@ -300,35 +305,4 @@ func TestTxOpenDelaysNobody(t *testing.T) {
 			t.Errorf("%d endpoints are left, want 3", len(rs))
 		}
 	})
-}
-
-func TestSerializableDefault(t *testing.T) {
-	t.Parallel()
-	s := open(t, func(c *pgxpool.Config) {
-		c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
-	})
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	created := 0
-	for range 100 {
-		wg.Go(func() {
-			_, err := s.PutEndpoint(t.Context(), webhook.Endpoint{ID: newID(), Account: account, Name: "x", Events: []string{scored}, Enabled: true}, 10)
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				created++
-			} else if !errors.Is(err, webhook.ErrLimit) {
-				t.Errorf("PutEndpoint: %v", err)
-			}
-		})
-		wg.Go(func() {
-			if _, err := s.Append(t.Context(), []webhook.EventRecord{event(keyed("k")), event()}); err != nil {
-				t.Errorf("Append: %v", err)
-			}
-		})
-	}
-	wg.Wait()
-	if created != 10 {
-		t.Errorf("%d of 100 creates at once succeeded, the limit is 10", created)
-	}
 }

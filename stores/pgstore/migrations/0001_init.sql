@@ -10,7 +10,13 @@
 -- There are no foreign keys and no triggers: an emitting transaction appends
 -- rows and locks nothing that another one needs.
 
-CREATE SCHEMA IF NOT EXISTS webhook;
+-- CREATE SCHEMA IF NOT EXISTS asks for the right to create one also where it
+-- is there.
+DO $$ BEGIN
+  IF to_regnamespace('webhook') IS NULL THEN
+    CREATE SCHEMA webhook;
+  END IF;
+END $$;
 
 -- One row: what is installed, and the oldest version of the program's
 -- expectations that still works on it.

@@ -2,7 +2,9 @@
 -- Held with that token, within the lease; the mark and what is due by one
 -- snapshot. In a FIFO lane the head is the smallest ID, and it is judged after
 -- it was found. Each OFFSET 0 keeps a look by index from becoming a join with a
--- whole table, which the planner prefers as long as it has no statistics.
+-- whole table, which the planner prefers as long as it has no statistics. Each
+-- coalesce keeps it from guessing that the paused types are nearly all there
+-- are: it would read and sort a whole lane.
 SELECT u.o::int, l.wakes + (SELECT count(*) FROM webhook.wakes w WHERE w.lane = l.lane),
   CASE WHEN u.count > 0 THEN (SELECT count(*) FROM (SELECT FROM webhook.queue q WHERE q.lane = l.lane ORDER BY q.id LIMIT u.count) q) ELSE 0 END,
   e.version <> u.version,
@@ -17,11 +19,11 @@ CROSS JOIN LATERAL (SELECT ARRAY(SELECT json_array_elements_text(u.exclude::json
 LEFT JOIN LATERAL (
   SELECT * FROM (
     (SELECT q.*, 0 AS part FROM webhook.queue q
-      WHERE q.lane = l.lane AND q.resend AND q.due_at <= now() AND q.id <> ALL ($7::bigint[]) AND q.type <> ALL (x.exclude)
+      WHERE q.lane = l.lane AND q.resend AND q.due_at <= now() AND q.id <> ALL ($7::bigint[]) AND coalesce(q.type <> ALL (x.exclude), true)
       ORDER BY q.due_at, q.id LIMIT u.max)
     UNION ALL
     (SELECT q.*, 1 FROM webhook.queue q
-      WHERE NOT e.fifo AND q.lane = l.lane AND NOT q.resend AND q.due_at <= now() AND q.id <> ALL ($7::bigint[]) AND q.type <> ALL (x.exclude)
+      WHERE NOT e.fifo AND q.lane = l.lane AND NOT q.resend AND q.due_at <= now() AND q.id <> ALL ($7::bigint[]) AND coalesce(q.type <> ALL (x.exclude), true)
       ORDER BY q.due_at, q.id LIMIT u.max)
     UNION ALL
     (SELECT q.*, 1 FROM (SELECT * FROM webhook.queue q WHERE e.fifo AND q.lane = l.lane AND NOT q.resend ORDER BY q.id LIMIT 1) q

@@ -68,7 +68,8 @@ RETURNING k.o::int;
 -- name: return
 -- The mark is how many wakes came in: those that were swept and those that
 -- still lie there. A sweep between this snapshot and the lane's lock makes the
--- sum too high, which only refuses what could have been accepted.
+-- sum too high, which only refuses what could have been accepted. For coalesce
+-- see due.
 WITH u AS MATERIALIZED (
   SELECT e.lane, e.stops, e.fifo, x.token, x.mark, x.pause * interval '1 microsecond' AS pause, x.park, x.pace, x.o,
     ARRAY(SELECT json_array_elements_text(x.exclude::json)) AS exclude
@@ -95,10 +96,10 @@ UPDATE webhook.lanes l SET held = false, wakes = l.wakes + coalesce((SELECT n.n 
     WHEN k.park > 0 AND cardinality(k.exclude) = 0 THEN 'infinity'
     WHEN k.mark = -1 THEN now() + k.pause
     ELSE greatest(now() + k.pause, coalesce((SELECT min(d.due_at) FROM (
-      (SELECT q.due_at FROM webhook.queue q WHERE q.lane = k.lane AND q.resend AND q.type <> ALL (k.exclude)
+      (SELECT q.due_at FROM webhook.queue q WHERE q.lane = k.lane AND q.resend AND coalesce(q.type <> ALL (k.exclude), true)
         ORDER BY q.due_at LIMIT 1)
       UNION ALL
-      (SELECT q.due_at FROM webhook.queue q WHERE NOT k.fifo AND q.lane = k.lane AND NOT q.resend AND q.type <> ALL (k.exclude)
+      (SELECT q.due_at FROM webhook.queue q WHERE NOT k.fifo AND q.lane = k.lane AND NOT q.resend AND coalesce(q.type <> ALL (k.exclude), true)
         ORDER BY q.due_at, q.id LIMIT 1)
       UNION ALL
       (SELECT h.due_at FROM (SELECT q.due_at, q.type FROM webhook.queue q WHERE k.fifo AND q.lane = k.lane AND NOT q.resend
