@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // A Point is a moment in a call of the store at which a process dies.
@@ -51,6 +52,7 @@ func (t *trap) reach(moment string) {
 	t.gauge.add(reading{Reached: 1})
 	if t.Stop {
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
+		time.Sleep(50 * time.Millisecond) // this thread may be the last one that hears of it
 		return
 	}
 	_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)

@@ -64,6 +64,8 @@ var (
 
 // Write sends what comes before the COMMIT, which the server then executes, and
 // dies; the server finds the connection closed in the middle of a transaction.
+// A process that is to stand still does so between two messages: the server has
+// answered what it locked, and waits.
 func (c *trappedConn) Write(b []byte) (int, error) {
 	t := c.trap.Load()
 	at := -1
@@ -72,6 +74,9 @@ func (c *trappedConn) Write(b []byte) (int, error) {
 	}
 	if at < 0 {
 		return c.Conn.Write(b)
+	}
+	if t.Stop {
+		at = 0
 	}
 	n, err := c.Conn.Write(b[:at])
 	if err != nil {

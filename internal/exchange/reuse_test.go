@@ -69,6 +69,7 @@ func TestNoReuse(t *testing.T) {
 		"body of a 204":      "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok",
 		"chunks and length":  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\nok\r\n0\r\n\r\n",
 		"broken chunks":      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokk\r\n0\r\n\r\n",
+		"no chunk":           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
 		"switches protocols": "HTTP/1.1 101 Switching Protocols\r\n\r\n",
 		"is too long":        "HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n" + strings.Repeat("x", 65537),
 	} {
