@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,10 +47,11 @@ func TestEncryptionAtRest(t *testing.T) {
 		plain := webhook.NewMemoryStore(nil)
 		store := &recording{Store: plain}
 		network := webhooktest.NewNetwork()
-		answer := http.StatusInternalServerError
+		var answer atomic.Int32
+		answer.Store(http.StatusInternalServerError)
 		network.Handle("crm.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			require.Equal(t, marker, r.Header.Get("X-Api-Key"))
-			w.WriteHeader(answer)
+			w.WriteHeader(int(answer.Load()))
 			fmt.Fprint(w, marker)
 		}))
 		defer network.Close()
@@ -80,7 +82,7 @@ func TestEncryptionAtRest(t *testing.T) {
 		_, err = d.UpdateEndpointTx(ctx, store, "acct_1", e.ID, 0, webhook.EndpointPatch{Name: webhook.Set("CRM Sync")})
 		require.NoError(t, err)
 		time.Sleep(time.Second)
-		answer = http.StatusOK
+		answer.Store(http.StatusOK)
 		require.NoError(t, d.Drain(ctx))
 
 		r, err := d.Endpoint(ctx, "acct_1", e.ID)
@@ -144,8 +146,8 @@ func TestEncryptionKeyRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := webhook.NewMemoryStore(nil)
 		network := webhooktest.NewNetwork()
-		rcv := 0
-		network.Handle("crm.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { rcv++ }))
+		var rcv atomic.Int32
+		network.Handle("crm.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { rcv.Add(1) }))
 		defer network.Close()
 		var logged bytes.Buffer
 		dispatcher := func(keys ...webhook.EncryptionKey) *webhook.Dispatcher {
@@ -183,7 +185,7 @@ func TestEncryptionKeyRotation(t *testing.T) {
 		_, err = dispatcher(two).Endpoint(t.Context(), "acct_1", e.ID)
 		require.ErrorContains(t, err, "encrypted with key "+one.ID()+", which is not among Options.EncryptionKeys")
 		run(dispatcher(two), func() { time.Sleep(time.Minute) })
-		require.Zero(t, rcv)
+		require.Zero(t, rcv.Load())
 		require.LessOrEqual(t, strings.Count(logged.String(), "cannot decrypt"), 5, "it rests for a lease each time")
 		st, err := store.Stats(t.Context())
 		require.NoError(t, err)
@@ -191,7 +193,7 @@ func TestEncryptionKeyRotation(t *testing.T) {
 
 		both := dispatcher(two, one)
 		run(both, func() { require.NoError(t, both.Drain(t.Context())) })
-		require.Equal(t, 2, rcv)
+		require.EqualValues(t, 2, rcv.Load())
 		_, err = both.UpdateEndpoint(t.Context(), "acct_1", e.ID, 0, webhook.EndpointPatch{})
 		require.NoError(t, err)
 		r, err := dispatcher(two).Endpoint(t.Context(), "acct_1", e.ID)

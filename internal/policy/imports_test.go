@@ -268,7 +268,7 @@ func TestReceiverDependencies(t *testing.T) {
 			continue
 		}
 		switch p = strings.TrimSuffix(strings.TrimSuffix(p, ".test"), "_test"); p {
-		case module + "/verify", module + "/verify/verifytest", module + "/events", module + "/internal/signature":
+		case module + "/verify", module + "/verify/sqlonce", module + "/verify/verifytest", module + "/events", module + "/internal/signature":
 		default:
 			t.Errorf("verify or events, or a test of theirs, depends on %s", p)
 		}

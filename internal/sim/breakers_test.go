@@ -17,10 +17,10 @@ type (
 	returns  = []webhook.Return
 )
 
-// hooked is a memory store whose arguments and answers can be changed. Nil
+// hooked is a store whose arguments and answers can be changed. Nil
 // hooks change nothing.
 type hooked struct {
-	*webhook.MemoryStore
+	webhook.Store
 	mu     sync.Mutex
 	tokens map[string]int64 // of the last claims
 	calls  int
@@ -36,11 +36,18 @@ type hooked struct {
 	onSetPause func(h *hooked, p webhook.Pause, on bool) error
 }
 
-// breaks returns a decorator that sets hooks.
-func breaks(set func(*hooked)) func(*webhook.MemoryStore) webhook.Store {
-	return func(s *webhook.MemoryStore) webhook.Store {
-		h := &hooked{MemoryStore: s, tokens: map[string]int64{}}
+// breaks returns a decorator that sets hooks. Whoever delivers from an exclusive
+// store still locks it.
+func breaks(set func(*hooked)) func(webhook.Store) webhook.Store {
+	return func(s webhook.Store) webhook.Store {
+		h := &hooked{Store: s, tokens: map[string]int64{}}
 		set(h)
+		if x, is := s.(webhook.Exclusive); is {
+			return struct {
+				webhook.Store
+				webhook.Exclusive
+			}{h, x}
+		}
 		return h
 	}
 }
@@ -49,7 +56,7 @@ func (h *hooked) Claim(ctx bg, n int, lease time.Duration) (claims []webhook.Cla
 	if h.onClaim != nil {
 		claims, next, err = h.onClaim(h, n, lease)
 	} else {
-		claims, next, err = h.MemoryStore.Claim(ctx, n, lease)
+		claims, next, err = h.Store.Claim(ctx, n, lease)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -63,56 +70,56 @@ func (h *hooked) Extend(ctx bg, holds []webhook.Hold, lease time.Duration) ([]we
 	if h.onExtend != nil {
 		return h.onExtend(h, holds, lease)
 	}
-	return h.MemoryStore.Extend(ctx, holds, lease)
+	return h.Store.Extend(ctx, holds, lease)
 }
 
 func (h *hooked) Due(ctx bg, wants []webhook.Want) ([]webhook.Batch, error) {
 	if h.onDue != nil {
 		return h.onDue(h, slices.Clone(wants))
 	}
-	return h.MemoryStore.Due(ctx, wants)
+	return h.Store.Due(ctx, wants)
 }
 
 func (h *hooked) Settle(ctx bg, o outcomes, r returns) (webhook.Settled, error) {
 	if h.onSettle != nil {
 		return h.onSettle(h, slices.Clone(o), slices.Clone(r))
 	}
-	return h.MemoryStore.Settle(ctx, o, r)
+	return h.Store.Settle(ctx, o, r)
 }
 
 func (h *hooked) Append(ctx bg, events []webhook.EventRecord) ([]webhook.Appended, error) {
 	if h.onAppend != nil {
 		return h.onAppend(h, slices.Clone(events))
 	}
-	return h.MemoryStore.Append(ctx, events)
+	return h.Store.Append(ctx, events)
 }
 
 func (h *hooked) PutEndpoint(ctx bg, e webhook.Endpoint, limit int) (webhook.Endpoint, error) {
 	if h.onPut != nil {
 		return h.onPut(h, e, limit)
 	}
-	return h.MemoryStore.PutEndpoint(ctx, e, limit)
+	return h.Store.PutEndpoint(ctx, e, limit)
 }
 
 func (h *hooked) DeleteEndpoint(ctx bg, account, id string) error {
 	if h.onDelete != nil {
 		return h.onDelete(h, account, id)
 	}
-	return h.MemoryStore.DeleteEndpoint(ctx, account, id)
+	return h.Store.DeleteEndpoint(ctx, account, id)
 }
 
 func (h *hooked) Purge(ctx bg, ages webhook.Ages, n int) (int, error) {
 	if h.onPurge != nil {
 		return h.onPurge(h, ages, n)
 	}
-	return h.MemoryStore.Purge(ctx, ages, n)
+	return h.Store.Purge(ctx, ages, n)
 }
 
 func (h *hooked) SetPause(ctx bg, p webhook.Pause, on bool) error {
 	if h.onSetPause != nil {
 		return h.onSetPause(h, p, on)
 	}
-	return h.MemoryStore.SetPause(ctx, p, on)
+	return h.Store.SetPause(ctx, p, on)
 }
 
 // token is the lane's present one.
@@ -132,7 +139,7 @@ func (h *hooked) every(n int) bool {
 
 // mark is a held lane's present one.
 func (h *hooked) mark(hold webhook.Hold) (int64, bool) {
-	b, _ := h.MemoryStore.Due(context.Background(), []webhook.Want{{Hold: hold}})
+	b, _ := h.Store.Due(context.Background(), []webhook.Want{{Hold: hold}})
 	if len(b) == 0 {
 		return 0, false
 	}
@@ -140,14 +147,14 @@ func (h *hooked) mark(hold webhook.Hold) (int64, bool) {
 }
 
 func (h *hooked) pauseSeq() int64 {
-	p, _ := h.MemoryStore.Pauses(context.Background())
+	p, _ := h.Store.Pauses(context.Background())
 	return p.Seq
 }
 
 // attempts is how many a delivery has.
 func (h *hooked) attempts(account string, id int64) int {
 	n := 0
-	found, _ := h.MemoryStore.Deliveries(context.Background(), webhook.DeliveryQuery{Account: account, IDs: []int64{id}})
+	found, _ := h.Store.Deliveries(context.Background(), webhook.DeliveryQuery{Account: account, IDs: []int64{id}})
 	for _, r := range found {
 		for _, a := range r.Attempts {
 			if a.Result == webhook.ResultFailed || a.Result == webhook.ResultDelivered {
@@ -160,12 +167,12 @@ func (h *hooked) attempts(account string, id int64) int {
 
 // settle is the real one.
 func (h *hooked) settle(o outcomes, r returns) (webhook.Settled, error) {
-	return h.MemoryStore.Settle(context.Background(), o, r)
+	return h.Store.Settle(context.Background(), o, r)
 }
 
 // due is the real one.
 func (h *hooked) due(wants []webhook.Want) ([]webhook.Batch, error) {
-	return h.MemoryStore.Due(context.Background(), wants)
+	return h.Store.Due(context.Background(), wants)
 }
 
 // outcomesAs changes every outcome.

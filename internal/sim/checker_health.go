@@ -10,7 +10,7 @@ import (
 // judgeHealth wants an endpoint's health and counters to be what its log says,
 // and returns the undelivered count.
 func (w *world) judgeHealth(l *lane, records []webhook.DeliveryRecord) int {
-	found, _ := w.memory.Endpoints(context.Background(), webhook.EndpointQuery{Account: l.account, ID: l.id, Hours: 168})
+	found, _ := w.store.Endpoints(context.Background(), webhook.EndpointQuery{Account: l.account, ID: l.id, Hours: 168})
 	if len(found) != 1 {
 		w.violate("health", l, 0, "is gone")
 		return 0

@@ -24,12 +24,12 @@ type link struct {
 	spins   bool      // there were too many: from then on each takes some time
 }
 
-func newLink(w *world, p *process, calm bool) *link {
+func newLink(w *world, p *process, store webhook.Store, calm bool) *link {
 	seed := w.plan.Seed
 	for _, c := range p.name {
 		seed = seed*131 + uint64(c)
 	}
-	return &link{observer: &observer{w, p}, seed: seed, calm: calm, calls: map[string]uint64{}}
+	return &link{observer: &observer{w, p, store}, seed: seed, calm: calm, calls: map[string]uint64{}}
 }
 
 var errLost = errors.New("sim: the connection to the store was lost")
@@ -97,7 +97,7 @@ func (l *link) draw(method string, n uint64) fault {
 	f.lostThere = r.Float64() < chances.Before
 	f.lostBack = r.Float64() < chances.After
 	if r.Float64() < chances.Delay {
-		*pick(r, &f.there, &f.back) = time.Duration(r.IntN(1500)) * time.Millisecond
+		*pick(r, &f.there, &f.back) = l.w.plan.short(time.Duration(r.IntN(1500)) * time.Millisecond)
 	}
 	if r.Float64() < chances.Stall {
 		*pick(r, &f.there, &f.back) = l.w.plan.Lease + time.Duration(r.Int64N(int64(l.w.plan.Lease)))
@@ -140,8 +140,14 @@ func call[T any](ctx context.Context, l *link, method string, do func(context.Co
 			l.w.mu.Unlock()
 		}()
 	}
+	arrive := func() (T, error) {
+		asked := time.Now()
+		value, err := do(context.WithoutCancel(ctx)) // an outcome that is not known is the link's to make
+		l.w.answered(l.p, method, asked, err)
+		return value, err
+	}
 	later := func(d time.Duration) {
-		l.w.later(d, func() { _, _ = do(context.Background()) })
+		l.w.later(d, func() { _, _ = arrive() })
 	}
 	if f.there > 0 && !l.sleep(ctx, f.there) || ctx.Err() != nil {
 		if f.arrives {
@@ -155,7 +161,7 @@ func call[T any](ctx context.Context, l *link, method string, do func(context.Co
 		}
 		return none, errLost
 	}
-	value, err := do(ctx)
+	value, err := arrive()
 	if f.copied {
 		later(f.copy)
 	}

@@ -26,12 +26,8 @@ func (w *world) calmDown() {
 		}
 		w.stop(p, false)
 	}
-	w.background.Wait()
 	w.late.Wait()
 }
-
-// lateOn is how long after the last process's beginning endpoints are enabled.
-const lateOn = 5 * time.Second
 
 // finish lets one process deliver what is left. Nobody emits, and nobody tells
 // it of what is enabled meanwhile.
@@ -41,7 +37,7 @@ func (w *world) finish(admin *process) {
 	w.over = true
 	w.note(nil, nil, 0, "the last process begins")
 	w.mu.Unlock()
-	pauses, _ := w.memory.Pauses(ctx)
+	pauses, _ := w.store.Pauses(ctx)
 	for _, p := range pauses.List {
 		if err := admin.d.Resume(ctx, p); err != nil {
 			panic(err)
@@ -62,23 +58,59 @@ func (w *world) finish(admin *process) {
 	w.setDeadlines()
 	last := w.newProcess("last", true, true)
 	if w.plan.LateOn {
-		time.Sleep(lateOn)
+		time.Sleep(w.plan.LateAfter)
 		enable()
 	}
-	end := time.Now().Add(w.plan.ExpireAfter + 4*time.Minute)
-	for pending := 1; pending > 0 && time.Now().Before(end); {
+	end := time.Now().Add(w.plan.Patience)
+	for w.waits() && time.Now().Before(end) {
 		time.Sleep(500 * time.Millisecond)
-		st, _ := w.memory.Stats(ctx)
-		pending = st.Pending
 	}
 	time.Sleep(w.plan.Lease + time.Second) // what a process that died held is taken over by then
-	if st, _ := w.memory.Stats(ctx); st.Held > 0 {
-		w.mu.Lock()
-		w.violate("held", nil, 0, "%d lanes are held though nothing waits", st.Held)
-		w.mu.Unlock()
+	if st, _ := w.store.Stats(ctx); st.Pending == 0 {
+		w.wantNoneHeld("though nothing waits")
 	}
 	w.stop(last, true)
+	w.wantNoneHeld("though every process has ended")
 }
+
+// wantNoneHeld wants no lane to be in somebody's hands.
+func (w *world) wantNoneHeld(why string) {
+	st, err := w.store.Stats(context.Background())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil || st.Held > 0 {
+		w.violate("held", nil, 0, "%d lanes are held %s (%v)", st.Held, why, err)
+	}
+}
+
+// waits says whether there is something to wait for.
+func (w *world) waits() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lastLook = time.Now()
+	for _, l := range w.laneList {
+		if !l.deleted.IsZero() || w.rests(l) {
+			continue
+		}
+		q := webhook.DeliveryQuery{Account: l.account, Endpoint: l.id, States: []webhook.State{webhook.StatePending}, Limit: 1}
+		if page, err := w.store.Deliveries(context.Background(), q); err != nil || len(page) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// rests says whether what waits in the lane rightly waits when a run ends that
+// is too short for it to expire: the endpoint is disabled, or fails for ever, or
+// its breaker is open.
+func (w *world) rests(l *lane) bool {
+	return w.plan.Patience < w.plan.ExpireAfter &&
+		(l.isOff() != nil || l.plan.Final.Share > 0 || l.notBefore.After(w.lastLook.Add(longRest)))
+}
+
+// longRest is longer than what endpoints ask for, and shorter than what the
+// engine waits before it tries one again whose deliveries all failed.
+const longRest = 10 * time.Second
 
 // setDeadlines says until when what waits for an endpoint that answers 2xx from
 // now on must be delivered.
@@ -94,7 +126,7 @@ func (w *world) setDeadlines() {
 		}
 		at, n := w.lastBegan, 0
 		if off {
-			at = at.Add(lateOn)
+			at = at.Add(w.plan.LateAfter)
 		}
 		if l.notBefore.After(at) {
 			at = l.notBefore

@@ -154,7 +154,7 @@ func (w *world) report() *Report {
 		fmt.Fprintf(&b, "%s  %s: %s\n", w.since(v.at), v.Invariant, v.What)
 	}
 	fmt.Fprintf(&b, "\nthe history of the first one:\n%s\n", w.story(&w.violations[0]))
-	fmt.Fprintf(&b, "\n%s\nto repeat its inputs: make sim FROM=%d SEEDS=1", w.plan, r.Seed)
+	fmt.Fprintf(&b, "\n%s\nto repeat its inputs: make %s FROM=%d SEEDS=1", w.plan, w.plan.target(), r.Seed)
 	r.text = b.String()
 	return r
 }
@@ -163,6 +163,6 @@ func (w *world) report() *Report {
 func Stuck(p *Plan, why string) *Report {
 	return &Report{
 		Seed: p.Seed, Broken: map[string]int{"goroutines": 1},
-		text: fmt.Sprintf("seed %d: goroutines did not end: %s\n\n%s\nto repeat its inputs: make sim FROM=%d SEEDS=1", p.Seed, why, p, p.Seed),
+		text: fmt.Sprintf("seed %d: goroutines did not end: %s\n\n%s\nto repeat its inputs: make %s FROM=%d SEEDS=1", p.Seed, why, p, p.target(), p.Seed),
 	}
 }

@@ -45,7 +45,8 @@ type claim struct {
 	lane      *lane
 	process   *process
 	token     int64
-	at, until time.Time
+	at, until time.Time     // until: when the lease ends at the earliest
+	latest    time.Time     // and at the latest
 	returned  time.Time     // when its Return was accepted
 	void      bool          // by a disable
 	lost      time.Time     // when its process was told that it is lost
@@ -60,6 +61,7 @@ type delivery struct {
 	lane     *lane
 	event    *event
 	created  time.Time
+	known    time.Time // when the ledger knew it
 	resend   bool
 	of       int64
 	attempts int // counted
@@ -84,10 +86,11 @@ type settleKey struct {
 // attempt is one that must be in the log.
 type attempt struct {
 	n      int
+	token  int64
 	result webhook.Result
 	status int
 	took   time.Duration
-	at     time.Time
+	at     span
 }
 
 // handing is one hand-out of a delivery by Due. It may lead to one request.
@@ -117,13 +120,16 @@ type handing struct {
 type event struct {
 	id, account, key string
 	kind             webhook.EventType
-	body             string
+	bodies           []string // one when it is stored; before, those that may be
 	marker           string
 	at               time.Time
 	until            time.Time // of its key
 	wanted           []*lane   // enabled and subscribed
 	missed           []*lane   // disabled by the engine
 }
+
+// stored says whether an Append said so.
+func (e *event) stored() bool { return !e.at.IsZero() }
 
 // pauseBook is an operator's pause.
 type pauseBook struct {
@@ -179,7 +185,7 @@ func (w *world) limit(l *lane) int {
 }
 
 // set notes the endpoint as it is now.
-func (w *world) set(e webhook.Endpoint, now time.Time) *lane {
+func (w *world) set(e webhook.Endpoint, at span) *lane {
 	l := w.lanes[e.ID]
 	if l == nil {
 		l = &lane{id: e.ID, account: e.Account, plan: w.endpointPlan(e.Name), deliveries: map[int64]*delivery{}}
@@ -189,13 +195,13 @@ func (w *world) set(e webhook.Endpoint, now time.Time) *lane {
 		return l // a repeat
 	}
 	was := len(l.versions) > 0 && l.config().Enabled
-	l.versions = append(l.versions, version{e, now})
+	l.versions = append(l.versions, version{e, at.from})
 	w.note(nil, l, 0, "is version %d now: enabled %v, %s", e.Version, e.Enabled, e.URL)
 	switch {
 	case was && !e.Enabled:
-		w.off(l, now)
+		w.off(l, at.to)
 	case !was && e.Enabled && l.isOff() != nil:
-		l.isOff().to = now
+		l.isOff().to = at.to
 		l.wakes++
 	default:
 		l.wakes++
@@ -216,7 +222,7 @@ func (w *world) know(r *webhook.DeliveryRecord) *delivery {
 	l := w.lanes[r.Endpoint]
 	d := l.deliveries[r.ID]
 	if d == nil {
-		d = &delivery{id: r.ID, lane: l, event: w.events[r.Event], created: r.CreatedAt, resend: r.Resend, of: r.Of,
+		d = &delivery{id: r.ID, lane: l, event: w.offered[r.Event], created: r.CreatedAt, known: time.Now(), resend: r.Resend, of: r.Of,
 			due: r.CreatedAt, state: webhook.StatePending, settled: map[settleKey]bool{}}
 		if r.State != webhook.StatePending {
 			d.state, d.finished = r.State, r.FinishedAt
@@ -258,7 +264,7 @@ func (w *world) all(q webhook.DeliveryQuery) []webhook.DeliveryRecord {
 	q.Limit = 1000 // the most
 	var out []webhook.DeliveryRecord
 	for {
-		page, _ := w.memory.Deliveries(context.Background(), q)
+		page, _ := w.store.Deliveries(context.Background(), q)
 		for _, r := range page {
 			q.Before = r.ID
 		}

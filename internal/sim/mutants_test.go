@@ -30,7 +30,7 @@ var mutants = []mutant{
 	}},
 	{"Extend always succeeds", []string{"extend"}, func(h *hooked) {
 		h.onExtend = func(h *hooked, holds []webhook.Hold, lease time.Duration) ([]webhook.Hold, error) {
-			_, err := h.MemoryStore.Extend(context.Background(), holds, lease)
+			_, err := h.Store.Extend(context.Background(), holds, lease)
 			return nil, err
 		}
 	}},
@@ -41,14 +41,14 @@ var mutants = []mutant{
 	{"a disable forgets the lease that its holder has", []string{"claim"}, func(h *hooked) {
 		h.onPut = func(h *hooked, e webhook.Endpoint, limit int) (webhook.Endpoint, error) {
 			if !e.Enabled {
-				_, _ = h.MemoryStore.Extend(context.Background(), []webhook.Hold{{Endpoint: e.ID, Token: h.token(e.ID)}}, 0)
+				_, _ = h.Store.Extend(context.Background(), []webhook.Hold{{Endpoint: e.ID, Token: h.token(e.ID)}}, 0)
 			}
-			return h.MemoryStore.PutEndpoint(context.Background(), e, limit)
+			return h.Store.PutEndpoint(context.Background(), e, limit)
 		}
 	}},
 	{"leases end early", []string{"claim"}, func(h *hooked) {
 		h.onClaim = func(h *hooked, n int, lease time.Duration) ([]webhook.Claim, time.Duration, error) {
-			return h.MemoryStore.Claim(context.Background(), n, lease/4)
+			return h.Store.Claim(context.Background(), n, lease/4)
 		}
 	}},
 	{"After is ignored", []string{"settle"}, func(h *hooked) {
@@ -107,7 +107,7 @@ var mutants = []mutant{
 	{"a stale mark puts the lane to sleep", []string{"stranded", "waiting"}, sleepy},
 	{"wakes get lost", []string{"stranded", "waiting"}, func(h *hooked) {
 		h.onClaim = func(h *hooked, n int, lease time.Duration) ([]webhook.Claim, time.Duration, error) {
-			claims, next, err := h.MemoryStore.Claim(context.Background(), n, lease)
+			claims, next, err := h.Store.Claim(context.Background(), n, lease)
 			return slices.DeleteFunc(claims, func(c webhook.Claim) bool {
 				if !h.every(20) {
 					return false
@@ -158,7 +158,7 @@ var mutants = []mutant{
 		h.onPut = func(h *hooked, e webhook.Endpoint, limit int) (webhook.Endpoint, error) {
 			fifo := e.FIFO
 			e.FIFO = false
-			out, err := h.MemoryStore.PutEndpoint(context.Background(), e, limit)
+			out, err := h.Store.PutEndpoint(context.Background(), e, limit)
 			out.FIFO = fifo
 			return out, err
 		}
@@ -167,7 +167,7 @@ var mutants = []mutant{
 		h.onPut = func(h *hooked, e webhook.Endpoint, limit int) (webhook.Endpoint, error) {
 			on := e.Enabled
 			e.Enabled = true
-			out, err := h.MemoryStore.PutEndpoint(context.Background(), e, limit)
+			out, err := h.Store.PutEndpoint(context.Background(), e, limit)
 			out.Enabled = on
 			return out, err
 		}
@@ -183,7 +183,7 @@ var mutants = []mutant{
 	}},
 	{"a refused append is stored", []string{"ghost"}, func(h *hooked) {
 		h.onAppend = func(h *hooked, events []webhook.EventRecord) ([]webhook.Appended, error) {
-			out, err := h.MemoryStore.Append(context.Background(), events)
+			out, err := h.Store.Append(context.Background(), events)
 			if err == nil && h.every(10) && events[0].Key == "" {
 				return nil, webhook.ErrFull
 			}
@@ -192,12 +192,12 @@ var mutants = []mutant{
 	}},
 	{"an append is stored twice", []string{"ghost", "fan-out"}, func(h *hooked) {
 		h.onAppend = func(h *hooked, events []webhook.EventRecord) ([]webhook.Appended, error) {
-			out, err := h.MemoryStore.Append(context.Background(), events)
+			out, err := h.Store.Append(context.Background(), events)
 			if err == nil {
 				for i := range events {
 					events[i].ID, events[i].Key = events[i].ID+"-2", ""
 				}
-				_, _ = h.MemoryStore.Append(context.Background(), events)
+				_, _ = h.Store.Append(context.Background(), events)
 			}
 			return out, err
 		}
@@ -205,7 +205,7 @@ var mutants = []mutant{
 	{"an append says nil and is not stored", []string{"fan-out", "durable"}, func(h *hooked) {
 		h.onAppend = func(h *hooked, events []webhook.EventRecord) ([]webhook.Appended, error) {
 			if !h.every(10) {
-				return h.MemoryStore.Append(context.Background(), events)
+				return h.Store.Append(context.Background(), events)
 			}
 			out := make([]webhook.Appended, len(events))
 			for i, e := range events {
@@ -217,13 +217,13 @@ var mutants = []mutant{
 	{"Purge expires too early", []string{"reason"}, func(h *hooked) {
 		h.onPurge = func(h *hooked, ages webhook.Ages, n int) (int, error) {
 			ages.Pending /= 20
-			return h.MemoryStore.Purge(context.Background(), ages, n)
+			return h.Store.Purge(context.Background(), ages, n)
 		}
 	}},
 	{"Purge forgets what is needed", []string{"health", "undelivered", "history", "fan-out"}, func(h *hooked) {
 		h.onPurge = func(h *hooked, ages webhook.Ages, n int) (int, error) {
 			ages.Log = time.Second
-			return h.MemoryStore.Purge(context.Background(), ages, n)
+			return h.Store.Purge(context.Background(), ages, n)
 		}
 	}},
 	{"lifting a pause wakes nobody", []string{"stranded", "waiting"}, func(h *hooked) {
@@ -259,7 +259,7 @@ func appendAs(f func(*hooked, *webhook.EventRecord)) func(*hooked, []webhook.Eve
 		for i := range events {
 			f(h, &events[i])
 		}
-		return h.MemoryStore.Append(context.Background(), events)
+		return h.Store.Append(context.Background(), events)
 	}
 }
 
@@ -271,7 +271,7 @@ func dueOfAnyLane(h *hooked, wants []webhook.Want) ([]webhook.Batch, error) {
 			continue
 		}
 		for _, account := range []string{"acct_0", "acct_1"} {
-			found, _ := h.MemoryStore.Deliveries(context.Background(), webhook.DeliveryQuery{
+			found, _ := h.Store.Deliveries(context.Background(), webhook.DeliveryQuery{
 				Account: account, Endpoint: w.Endpoint, States: []webhook.State{webhook.StatePending}, Limit: w.Max, Body: true})
 			b := webhook.Batch{Hold: w.Hold}
 			for _, r := range found {

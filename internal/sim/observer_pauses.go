@@ -9,15 +9,16 @@ import (
 )
 
 // Pauses implements [webhook.Store].
-func (o *observer) Pauses(ctx context.Context) (webhook.Pauses, error) { return o.w.store.Pauses(ctx) }
+func (o *observer) Pauses(ctx context.Context) (webhook.Pauses, error) { return o.store.Pauses(ctx) }
 
 // SetPause implements [webhook.Store].
 func (o *observer) SetPause(ctx context.Context, p webhook.Pause, on bool) error {
 	w := o.w
+	defer w.inTurn()()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	err := w.store.SetPause(ctx, p, on)
-	now, err2 := w.memory.Pauses(ctx)
+	err := o.store.SetPause(ctx, p, on)
+	now, err2 := w.store.Pauses(ctx)
 	if err != nil || err2 != nil || now.Seq == w.pauseSeq {
 		return err
 	}
@@ -69,14 +70,14 @@ func (w *world) judgePauses(p *process, h *handing, host string, now time.Time) 
 		if !b.to.IsZero() || !b.concerns(d, host) {
 			continue
 		}
-		knew := p.pauses.Seq >= b.seq && slices.Contains(p.pauses.List, b.Pause) && p.told.Before(now)
+		knew := p.pauses.Seq >= b.seq && slices.Contains(p.pauses.List, b.Pause) && p.told.Add(w.plan.Lag).Before(now)
 		if b.Type != "" {
-			knew = knew && p.told.Before(h.asked)
+			knew = knew && p.told.Add(w.plan.Lag).Before(h.asked)
 		}
 		switch {
 		case knew:
 			w.violate("operator", d.lane, d.id, "begun %v after the pause %+v, %v after %s was told", now.Sub(b.from), b.Pause, now.Sub(p.told), p.name)
-		case now.Sub(b.from) > followDelay && !p.troubled(b.from, now):
+		case now.Sub(b.from) > followDelay+w.plan.Lag && !p.troubled(b.from, now):
 			w.violate("operator", d.lane, d.id, "begun %v after the pause %+v", now.Sub(b.from), b.Pause)
 		}
 	}

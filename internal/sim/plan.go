@@ -24,11 +24,21 @@ type Plan struct {
 
 	Processes int
 	Horizon   time.Duration // when the inputs end
+	LateAfter time.Duration // how long after the last process's beginning LateOn is done
+	Patience  time.Duration // how long the last process is given
 	Faults    Faults
 	Endpoints []*EndpointPlan
 	Steps     []Step
 	CrashEnd  bool // the processes crash when the inputs end, instead of stopping
 	LateOn    bool // what is enabled at the end is enabled after the last process began
+
+	// Of real time.
+	Overlap bool          // calls of the store may overlap; much of the ledger cannot be judged then
+	Clock   time.Duration // how far two readings of the machine's clock may be apart
+	Lag     time.Duration // how late a goroutine may do what is to be done now
+
+	shrink time.Duration // what the generator's times are divided by
+	fewer  int           // and its numbers
 
 	script func(method string, n uint64) fault // instead of Faults
 
@@ -88,7 +98,26 @@ type Step struct {
 var types = []webhook.EventType{"sim.a", "sim.b", "sim.c"}
 
 // NewPlan makes the inputs of a seed.
-func NewPlan(seed uint64) *Plan {
+func NewPlan(seed uint64) *Plan { return newPlan(seed, func(*Plan) {}) }
+
+// NewSmallPlan makes the inputs of a seed for real time: they take some seconds.
+// Nothing expires.
+func NewSmallPlan(seed uint64, overlap bool) *Plan {
+	return newPlan(seed, func(p *Plan) {
+		r := p.rnd
+		p.shrink, p.fewer = 10, 2
+		p.Lease = pick[time.Duration](r, 2, 3) * time.Second
+		p.Timeout, p.Grace = time.Second, pick(r, 200*time.Millisecond, time.Second)
+		p.Retry = pick(r, webhook.Schedule{200 * time.Millisecond, 500 * time.Millisecond, time.Second}, webhook.Schedule{500 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond})
+		p.ExpireAfter, p.BodyRetention = time.Hour, time.Hour
+		p.MaxPending = 0
+		p.Horizon = time.Duration(4+r.IntN(3)) * time.Second
+		p.LateAfter, p.Patience = time.Second, 90*time.Second
+		p.Overlap, p.Clock, p.Lag = overlap, 20*time.Millisecond, 2*time.Second
+	})
+}
+
+func newPlan(seed uint64, adapt func(*Plan)) *Plan {
 	r := rand.New(rand.NewPCG(seed, 0x517))
 	p := &Plan{
 		Seed: seed, rnd: r,
@@ -107,6 +136,9 @@ func NewPlan(seed uint64) *Plan {
 		Horizon:       time.Duration(60+r.IntN(180)) * time.Second,
 		CrashEnd:      r.IntN(3) == 0,
 		LateOn:        r.IntN(2) == 0,
+		LateAfter:     5 * time.Second,
+		shrink:        1,
+		fewer:         1,
 	}
 	if r.IntN(4) == 0 {
 		p.BodyRetention = p.ExpireAfter
@@ -114,7 +146,9 @@ func NewPlan(seed uint64) *Plan {
 	if r.IntN(25) == 0 { // the real schedule, for hours
 		p.Retry, p.ExpireAfter, p.BodyRetention = webhook.DefaultSchedule(), 3*time.Hour, 3*time.Hour
 	}
-	f := pick(r, 0, 0.3, 1, 1, 3)
+	p.Patience = p.ExpireAfter + 4*time.Minute
+	adapt(p)
+	f := pick(r, 0, 0.3, 1, 1, 3) * float64(p.fewer) // of fewer calls
 	p.Faults = Faults{Before: 0.02 * f, After: 0.02 * f, Delay: 0.08 * f, Stall: 0.008 * f, Copy: 0.1 * f}
 	p.endpoints()
 	p.emits()
@@ -171,19 +205,35 @@ func (p *Plan) moment() time.Duration {
 	return time.Duration(p.rnd.Int64N(int64(p.Horizon)))
 }
 
+// short is how long something lasts in this plan that lasts for d in a bubble.
+func (p *Plan) short(d time.Duration) time.Duration { return d / p.shrink }
+
+// seconds is short in whole seconds, at least one.
+func (p *Plan) seconds(n int) time.Duration {
+	return max(time.Second, p.short(time.Duration(n)*time.Second).Round(time.Second))
+}
+
+// target is the Makefile's that plays such a plan.
+func (p *Plan) target() string {
+	if p.Lag > 0 {
+		return "sim-stores"
+	}
+	return "sim"
+}
+
 // accounts are how many there are.
 const accounts = 2
 
 func (p *Plan) endpoints() {
 	r := p.rnd
-	for i := range 6 + r.IntN(14) {
+	for i := range (6 + r.IntN(14)) / min(2, p.fewer) {
 		e := &EndpointPlan{
 			Name:        fmt.Sprintf("e%d", i),
 			Account:     fmt.Sprintf("acct_%d", r.IntN(accounts)),
 			Types:       some(r, types),
 			Secret:      p.secret(),
 			FIFO:        r.IntN(3) == 0,
-			PerSecond:   pick[float64](r, 0, 0, 0, 5, 20),
+			PerSecond:   pick[float64](r, 0, 0, 0, 5, 20) * float64(p.fewer),
 			MaxInFlight: pick(r, 0, 0, 1, 6),
 			Healthy:     i < 2 || r.IntN(4) == 0,
 			Final:       Phase{Takes: 5 * time.Millisecond},
@@ -195,7 +245,7 @@ func (p *Plan) endpoints() {
 			e.PerSecond = 0
 			e.Phases = []Phase{{Until: time.Hour, Takes: time.Duration(1+r.IntN(30)) * time.Millisecond}}
 		} else {
-			e.Timeout = pick(r, 0, 0, time.Second, 5*time.Second)
+			e.Timeout = pick(r, 0, 0, time.Second, max(time.Second, p.short(5*time.Second)))
 			e.Phases = p.phases()
 			if r.IntN(4) == 0 {
 				e.Final.Share, e.Final.Bad = 1, pick(r, Behaviour{Kind: "status", Status: 500},
@@ -227,8 +277,8 @@ func (p *Plan) phases() []Phase {
 	r := p.rnd
 	var out []Phase
 	for at := time.Duration(0); at < p.Horizon; {
-		at += time.Duration(3+r.IntN(25)) * time.Second
-		ph := Phase{Until: at, Takes: time.Duration(1+r.IntN(pick(r, 100, 1000))) * time.Millisecond}
+		at += p.short(time.Duration(3+r.IntN(25)) * time.Second)
+		ph := Phase{Until: at, Takes: p.short(time.Duration(1+r.IntN(pick(r, 100, 1000))) * time.Millisecond)}
 		if r.IntN(4) > 0 {
 			ph.Share = pick(r, 0.2, 0.6, 1)
 			ph.Bad = p.behaviour()
@@ -244,13 +294,13 @@ func (p *Plan) behaviour() Behaviour {
 	case 0, 1:
 		return Behaviour{Kind: "status", Status: pick(r, 500, 400, 302, 410)}
 	case 2:
-		return Behaviour{Kind: "status", Status: 500, RetryAfter: time.Duration(1+r.IntN(20)) * time.Second}
+		return Behaviour{Kind: "status", Status: 500, RetryAfter: p.seconds(1 + r.IntN(20))}
 	case 3, 4:
-		return Behaviour{Kind: "status", Status: pick(r, 429, 502, 503, 504), RetryAfter: pick(r, 0, 0, 2*time.Second, 7*time.Second, 20*time.Second)}
+		return Behaviour{Kind: "status", Status: pick(r, 429, 502, 503, 504), RetryAfter: pick(r, 0, 0, p.seconds(2), p.seconds(7), p.seconds(20))}
 	case 5:
 		return Behaviour{Kind: "hang"}
 	case 6:
-		return Behaviour{Kind: "slow", Takes: time.Duration(200+r.IntN(5000)) * time.Millisecond}
+		return Behaviour{Kind: "slow", Takes: p.short(time.Duration(200+r.IntN(5000)) * time.Millisecond)}
 	}
 	return Behaviour{Kind: "drop"}
 }

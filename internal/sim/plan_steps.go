@@ -10,7 +10,7 @@ import (
 // emits plans what is emitted: bursts and single ones, with quiet between.
 func (p *Plan) emits() {
 	r := p.rnd
-	for range 50 + r.IntN(120) {
+	for range (50 + r.IntN(120)) / p.fewer {
 		e := &emission{
 			account: fmt.Sprintf("acct_%d", r.IntN(accounts)),
 			process: r.IntN(p.Processes),
@@ -24,7 +24,7 @@ func (p *Plan) emits() {
 		case 1:
 			n, e.refusal = 2+r.IntN(5), "type"
 		case 2, 3:
-			n = 2 + r.IntN(25)
+			n = 2 + r.IntN(25)/p.fewer
 		case 4, 5, 6:
 			e.key = fmt.Sprintf("key-%d", r.IntN(6))
 		}
@@ -37,7 +37,7 @@ func (p *Plan) emits() {
 		if e.key != "" && r.IntN(2) == 0 { // the same again, elsewhere
 			again := *e
 			again.process, again.again = r.IntN(p.Processes), true
-			p.step(at+time.Duration(r.IntN(2000))*time.Millisecond, "emit again", again.do)
+			p.step(at+p.short(time.Duration(r.IntN(2000))*time.Millisecond), "emit again", again.do)
 		}
 	}
 }
@@ -51,10 +51,10 @@ func (p *Plan) acts() {
 			sick = append(sick, i)
 		}
 	}
-	for range 20 + r.IntN(60) {
+	for range (20 + r.IntN(60)) / p.fewer {
 		a := act{process: r.IntN(p.Processes), endpoint: r.IntN(len(p.Endpoints)), n: r.IntN(1000), secret: p.secret()}
 		at := p.moment()
-		lasts := time.Duration(500+r.IntN(15000)) * time.Millisecond
+		lasts := p.short(time.Duration(500+r.IntN(15000)) * time.Millisecond)
 		switch r.IntN(14) {
 		case 0:
 			p.step(at, "edit the URL", a.editURL)
@@ -115,11 +115,11 @@ func (p *Plan) processes(chance float64) {
 	r := p.rnd
 	n := 0
 	if chance > 0 {
-		n = r.IntN(20)
+		n = r.IntN(20) / p.fewer
 	}
 	for range n {
 		slot, at := r.IntN(p.Processes), p.moment()
-		down := time.Duration(r.IntN(5000)) * time.Millisecond
+		down := p.short(time.Duration(r.IntN(5000)) * time.Millisecond)
 		switch r.IntN(3) {
 		case 0:
 			p.step(at, "crash", func(w *world) { w.crash(slot, down) })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,7 +100,7 @@ func (p *process) troubled(from, to time.Time) bool {
 	if frozen || p.link.busy > 0 {
 		return true
 	}
-	for _, t := range p.troubles {
+	for _, t := range slices.Concat(p.troubles, p.w.stalls) {
 		if !t.from.After(to) && !t.to.Before(from) {
 			return true
 		}
@@ -111,9 +112,14 @@ func (p *process) troubled(from, to time.Time) bool {
 func (w *world) newProcess(name string, calm, run bool) *process {
 	p := &process{w: w, name: name, ran: make(chan error, 1), inFlight: map[*claim]int{}}
 	p.dying, p.die = context.WithCancel(context.Background())
-	p.link = newLink(w, p, calm)
+	store := w.open()
+	p.link = newLink(w, p, store, calm)
+	var linked webhook.Store = p.link
+	if lock, is := store.(webhook.Exclusive); is {
+		linked = &exclusive{p.link, lock}
+	}
 	plan := w.plan
-	d, err := webhook.New(p.link, &webhook.Options{
+	d, err := webhook.New(linked, &webhook.Options{
 		Events: catalogue(), EventsPerEndpoint: len(types), MaxPayload: 4096, KeyWindow: plan.KeyWindow,
 		EndpointLimit: func(string) int { return 100 },
 		Timeout:       plan.Timeout, Retry: plan.Retry, ExpireAfter: plan.ExpireAfter,

@@ -11,9 +11,10 @@ import (
 // begin judges a request that begins, and returns its hand-out, or nil for a
 // test send.
 func (w *world) begin(p *process, req *http.Request) *handing {
+	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := time.Now()
+	lag := w.plan.Lag
 	number, _ := strconv.Atoi(req.Header.Get(tag))
 	if number == 0 {
 		if req.Header.Get("X-Webhook-Test") != "true" {
@@ -30,21 +31,23 @@ func (w *world) begin(p *process, req *http.Request) *handing {
 		w.violate("in-hand", l, d.id, "hand-out %d is sent twice", number)
 	case !h.open:
 		w.violate("lease", l, d.id, "hand-out %d is sent, whose answer was lost", number)
-	case !now.Before(c.until):
+	case !now.Before(c.until.Add(lag)):
 		w.violate("lease", l, d.id, "begun at the end of the lease of token %d or later", c.token)
 	case !c.returned.IsZero():
 		w.violate("lease", l, d.id, "begun after the lane was returned by token %d", c.token)
-	case !c.lost.IsZero() && c.lost.Before(now):
+	case !c.lost.IsZero() && c.lost.Add(lag).Before(now):
 		w.violate("lease", l, d.id, "begun after %s was told that token %d is lost", p.name, c.token)
-	case l.lastClaim() != c && l.lastClaim().at.Before(now):
+	case l.lastClaim() != c && l.lastClaim().at.Add(lag).Before(now):
 		w.violate("lease", l, d.id, "begun by token %d after the lane was claimed with %d", c.token, l.lastClaim().token)
-	case !p.stopping.IsZero() && now.Sub(p.stopping) > 20*time.Millisecond && !p.troubled(p.stopping, now):
+	case !p.stopping.IsZero() && now.Sub(p.stopping) > 20*time.Millisecond+lag && !p.troubled(p.stopping, now):
 		w.violate("stop", l, d.id, "begun %v after the process was told to end", now.Sub(p.stopping))
 	}
 	if p.inFlight[c]++; p.inFlight[c] > w.limit(l) {
 		w.violate("cap", l, d.id, "%d requests of one holder are in flight, %d are allowed", p.inFlight[c], w.limit(l))
 	}
-	w.judgeRepeat(h)
+	if !w.plan.Overlap {
+		w.judgeRepeat(h)
+	}
 	w.judgeOff(p, h, now)
 	w.judgePauses(p, h, req.URL.Hostname(), now)
 	w.judgeRate(h, now)
@@ -52,11 +55,12 @@ func (w *world) begin(p *process, req *http.Request) *handing {
 	return h
 }
 
-// judgeRepeat wants a reason for every request but the first of a delivery.
+// judgeRepeat wants a reason for every request but the first of a delivery. It
+// is asked when the request begins, or at the end if calls may overlap.
 func (w *world) judgeRepeat(h *handing) {
 	d := h.delivery
 	for _, o := range d.handings {
-		if o == h || o.begun.IsZero() {
+		if o == h || o.begun.IsZero() || !h.begun.IsZero() && o.begun.After(h.begun) {
 			continue
 		}
 		settled := !o.reported.IsZero() && o.applied && o.outcome == webhook.StatePending && o.result == webhook.ResultFailed && o.after < h.after
@@ -79,12 +83,13 @@ func (w *world) judgeOff(p *process, h *handing, now time.Time) {
 		return
 	}
 	o.begun++
-	patience := max(w.plan.Lease, w.plan.Timeout, l.plan.Timeout)
+	lag := w.plan.Lag
+	patience := max(w.plan.Lease, w.plan.Timeout, l.plan.Timeout) + lag
 	switch {
-	case !o.knows[p].IsZero() && o.knows[p].Before(now):
+	case !o.knows[p].IsZero() && o.knows[p].Add(lag).Before(now):
 		w.violate("off", l, d.id, "begun by %s, which had disabled or deleted the endpoint", p.name)
 	case h.at.After(o.from):
-		w.violate("off", l, d.id, "begun after it was handed out for an endpoint that is disabled or deleted")
+		w.inOrder("off", l, d.id, "begun after it was handed out for an endpoint that is disabled or deleted")
 	case o.begun > w.limit(l):
 		w.violate("off", l, d.id, "the %dth request for an endpoint that is disabled or deleted", o.begun)
 	case now.Sub(o.from) > patience:
@@ -92,7 +97,8 @@ func (w *world) judgeOff(p *process, h *handing, now time.Time) {
 	}
 }
 
-// judgeRate wants no second to see more than the rate, a tenth and one.
+// judgeRate wants no second to see more than the rate, a tenth and one. What
+// began late is seen beside what began in time.
 func (w *world) judgeRate(h *handing, now time.Time) {
 	l, c := h.claim.lane, h.claim
 	rate := l.config().PerSecond
@@ -106,23 +112,23 @@ func (w *world) judgeRate(h *handing, now time.Time) {
 			n++
 		}
 	}
-	if most := rate*1.1 + 1; float64(n) > most {
+	if most := rate*1.1*(1+w.plan.Lag.Seconds()) + 1; float64(n) > most {
 		w.violate("rate", l, h.delivery.id, "%d requests within a second, the rate is %v", n, rate)
 	}
 }
 
 // ended notes how a request went.
 func (w *world) ended(p *process, h *handing, req *http.Request, resp *http.Response, err error) {
+	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if h == nil {
 		return
 	}
-	now := time.Now()
 	c := h.claim
 	p.inFlight[c]--
 	h.ended, h.failure = now, err
-	if o := c.lane.isOff(); o != nil && !o.knows[p].IsZero() && now.After(o.knows[p]) && !p.troubled(o.knows[p], now) && h.begun.Before(o.from) {
+	if o := c.lane.isOff(); o != nil && !o.knows[p].IsZero() && now.After(o.knows[p].Add(w.plan.Lag)) && !p.troubled(o.knows[p], now) && h.begun.Before(o.from) {
 		w.violate("off", c.lane, h.delivery.id, "went on after %s had disabled or deleted the endpoint", p.name)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -14,15 +15,17 @@ import (
 
 // world is one run of a plan.
 type world struct {
-	plan   *Plan
-	began  time.Time
-	memory *webhook.MemoryStore
-	store  webhook.Store // memory, or a decorator of it that breaks something
-	net    *webhooktest.Network
+	plan  *Plan
+	began time.Time
+	open  func() webhook.Store
+	store webhook.Store // what the judges read
+	net   *webhooktest.Network
 
 	background sync.WaitGroup // processes
 	steps      sync.WaitGroup
 	late       sync.WaitGroup // calls that arrive late
+
+	order sync.Mutex // held by whoever calls the store, unless calls may overlap; before mu
 
 	mu         sync.Mutex
 	slots      []*process // those that run, by slot; nil while it is down
@@ -31,7 +34,9 @@ type world struct {
 	over       bool       // receivers are as they will be for ever
 	lanes      map[string]*lane
 	laneList   []*lane
+	offered    map[string]*event // what an Append is about to store, or has stored
 	events     map[string]*event
+	acked      []acked
 	keys       map[string]*event
 	handings   []*handing
 	byBody     map[*byte]*handing
@@ -41,6 +46,8 @@ type world struct {
 	refused    map[string]bool // markers of what was refused
 	deadlines  map[*lane]time.Time
 	lastBegan  time.Time
+	lastLook   time.Time // when what still waits was looked at
+	stalls     []span    // when the machine was slow
 	history    []entry
 	violations []Violation
 	broken     map[string]int
@@ -61,18 +68,15 @@ func catalogue() []events.Type {
 	return out
 }
 
-// Run plays a plan on a memory store and says what came of it. It must be
-// called in a synctest bubble. decorate, if not nil, breaks the store.
-func Run(plan *Plan, decorate func(*webhook.MemoryStore) webhook.Store) *Report {
+// Run plays a plan and says what came of it. Each process calls open for its
+// store, all of them on the same contents. A plan of [NewPlan] must be played in
+// a synctest bubble, one of [NewSmallPlan] outside.
+func Run(plan *Plan, open func() webhook.Store) *Report {
 	w := &world{
-		plan: plan, began: time.Now(), net: webhooktest.NewNetwork(), memory: webhook.NewMemoryStore(&webhook.MemoryOptions{MaxPending: plan.MaxPending}),
-		slots: make([]*process, plan.Processes), lanes: map[string]*lane{}, events: map[string]*event{}, keys: map[string]*event{},
+		plan: plan, began: time.Now(), net: webhooktest.NewNetwork(), open: open, store: open(),
+		slots: make([]*process, plan.Processes), lanes: map[string]*lane{}, offered: map[string]*event{}, events: map[string]*event{}, keys: map[string]*event{},
 		byBody: map[*byte]*handing{}, asked: map[webhook.Hold]time.Time{}, pauseSeq: 1, refused: map[string]bool{},
 		deadlines: map[*lane]time.Time{}, broken: map[string]int{},
-	}
-	w.store = w.memory
-	if decorate != nil {
-		w.store = decorate(w.memory)
 	}
 	for _, e := range plan.Endpoints {
 		w.net.Handle(e.Host, http.HandlerFunc(w.receive))
@@ -82,10 +86,12 @@ func Run(plan *Plan, decorate func(*webhook.MemoryStore) webhook.Store) *Report 
 	for i := range w.slots {
 		w.start(i)
 	}
+	watched := w.watchMachine()
 	w.play()
 	w.calmDown()
 	w.finish(admin)
 	admin.die()
+	watched()
 	w.background.Wait()
 	_ = w.net.Close()
 	w.mu.Lock()
@@ -216,7 +222,7 @@ func (w *world) stop(p *process, clean bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.note(p, nil, 0, "ended: %v", err)
-	if err != nil && (clean || !p.troubled(p.stopping, time.Now())) {
+	if err != nil && !errors.Is(err, errWaiting) && (clean || !p.troubled(p.stopping, time.Now())) {
 		w.violate("stop", nil, 0, "%s could not give everything back: %v", p.name, err)
 	}
 	attempts := int64(0)
