@@ -17,7 +17,7 @@ TIME ?= 10s
 SEEDS ?= 200
 FROM ?= 1
 
-.PHONY: test programs lint fuzz sim sim-stores tidy-check receiver-check quickstart crash crash-short
+.PHONY: test programs lint fuzz sim sim-stores tidy-check receiver-check quickstart crash crash-short bench bench-short
 
 # All tests of all modules, with the race detector. Two modules at a time, since
 # many tests wait for real time; what a module says comes when it has ended.
@@ -109,6 +109,14 @@ crash-short: programs
 # The same in real time on SQLite and PostgreSQL, SEEDS of each twice.
 sim-stores: programs
 	go -C internal/sim test -run '^TestStores$$' -count=1 -timeout 0 -seeds=$(SEEDS) -from=$(FROM)
+
+# All figures, into docs/benchmarks.md and docs/scaling.md: about an hour.
+bench: programs
+	go -C internal/bench run . -docs ../../docs
+
+# The most important figures, in less than four minutes.
+bench-short: programs
+	go -C internal/bench run . -short
 
 # go.mod and go.sum hold what the code needs, and nothing else.
 tidy-check:

@@ -92,9 +92,10 @@ type memKey struct {
 type memEvent struct {
 	*EventRecord // shared with senders: replaced, never changed
 	created      instant
-	deliveries   int // as emitted
-	pending      int // deliveries that wait
-	refs         int // deliveries in the log
+	first        int64 // ID of its first delivery; those of the others that the emit made follow
+	deliveries   int   // as emitted
+	pending      int   // deliveries that wait
+	refs         int   // deliveries in the log
 }
 
 type memLane struct {
@@ -117,34 +118,6 @@ type memLane struct {
 	health    Health
 	deadInRow int
 	hours     []Hour
-}
-
-type memDelivery struct {
-	id          int64
-	lane        *memLane
-	event       *memEvent
-	created     instant
-	due         instant
-	finished    instant
-	delay       time.Duration
-	attempts    int
-	history     []memAttempt
-	state       State
-	reason      Reason
-	allGone     bool // every attempt so far answered 410
-	resend      bool
-	moot        bool // it resends what had been delivered
-	undelivered bool
-	forgotten   bool
-	ops         map[string]int64 // resends by the names of their operations
-	of          int64
-	resentAs    int64
-	index       int // in its heap
-}
-
-type memAttempt struct {
-	Attempt
-	token int64
 }
 
 func (s *MemoryStore) account(name string) *memAccount {
@@ -205,7 +178,8 @@ func (s *MemoryStore) newToken(l *memLane) {
 // enqueue adds a delivery that waits.
 func (s *MemoryStore) enqueue(l *memLane, d *memDelivery) {
 	s.lastID++
-	d.id, d.lane, d.state = s.lastID, l, StatePending
+	d.lane = l
+	d.name(s.lastID)
 	l.log = append(l.log, d)
 	d.event.refs++
 	d.event.pending++
@@ -215,7 +189,7 @@ func (s *MemoryStore) enqueue(l *memLane, d *memDelivery) {
 
 // waiting is the heap that d waits in.
 func (l *memLane) waiting(d *memDelivery) *deliveryHeap {
-	if d.resend {
+	if d.seen().resend {
 		return &l.resends
 	}
 	return &l.queue
@@ -223,14 +197,15 @@ func (l *memLane) waiting(d *memDelivery) *deliveryHeap {
 
 // finish ends a delivery that waits.
 func (s *MemoryStore) finish(d *memDelivery, state State, reason Reason, now instant) {
-	if d.state == StatePending {
-		heap.Remove(d.lane.waiting(d), d.index)
+	p := d.touch()
+	if p.state == StatePending {
+		heap.Remove(d.lane.waiting(d), int(d.index))
 		d.event.pending--
 		s.pending--
 		s.finished.push(d)
 	}
-	d.state, d.reason, d.finished = state, reason, now
-	s.setUndelivered(d, state == StateDead && reason != ReasonDiscarded && !d.moot)
+	p.state, p.reason, p.finished = state, reason, now
+	s.setUndelivered(d, state == StateDead && reason != ReasonDiscarded && !p.moot)
 	for s.finished.len() > s.options.MaxLog {
 		s.forget(s.finished.pop())
 	}
@@ -245,8 +220,8 @@ func (s *MemoryStore) nextInLine(l *memLane, now instant) {
 }
 
 func (s *MemoryStore) setUndelivered(d *memDelivery, is bool) {
-	if d.undelivered != is {
-		d.undelivered = is
+	if d.seen().undelivered != is {
+		d.touch().undelivered = is
 		if is {
 			d.lane.health.Undelivered++
 		} else {
@@ -257,18 +232,19 @@ func (s *MemoryStore) setUndelivered(d *memDelivery, is bool) {
 
 // forget drops a finished delivery from the log.
 func (s *MemoryStore) forget(d *memDelivery) {
-	if d.forgotten {
+	if d.seen().forgotten {
 		return
 	}
 	l := d.lane
 	s.setUndelivered(d, false)
-	d.forgotten, d.history = true, nil
+	p := d.touch()
+	p.forgotten, p.history = true, nil
 	s.release(d.event)
 	if l.gone++; l.gone*2 > len(l.log) {
 		kept := make([]*memDelivery, 0, len(l.log)-l.gone)
 		checked := 0
 		for i, x := range l.log {
-			if !x.forgotten {
+			if !x.seen().forgotten {
 				kept = append(kept, x)
 			}
 			if i+1 == l.checked {
@@ -295,8 +271,8 @@ func (s *MemoryStore) dropBody(e *memEvent) {
 
 // find returns the lane's delivery with that ID, or nil.
 func (l *memLane) find(id int64) *memDelivery {
-	i := sort.Search(len(l.log), func(i int) bool { return l.log[i].id >= id })
-	if i < len(l.log) && l.log[i].id == id && !l.log[i].forgotten {
+	i := sort.Search(len(l.log), func(i int) bool { return l.log[i].id() >= id })
+	if i < len(l.log) && l.log[i].id() == id && !l.log[i].seen().forgotten {
 		return l.log[i]
 	}
 	return nil

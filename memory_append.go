@@ -76,7 +76,7 @@ func (s *MemoryStore) append(e EventRecord, now instant) Appended {
 		if !l.config.concerns(e.Type) {
 			continue
 		}
-		d := &memDelivery{event: ev, created: now, due: now}
+		d := &memDelivery{event: ev}
 		s.enqueue(l, d)
 		if !l.config.Enabled {
 			s.finish(d, StateDead, ReasonMissed, now)

@@ -75,13 +75,13 @@ func (s *MemoryStore) dropLane(l *memLane) {
 	s.stop(l)
 	s.pending -= l.queue.Len() + l.resends.Len()
 	for _, d := range l.log {
-		if d.forgotten {
+		if d.seen().forgotten {
 			continue
 		}
-		if d.state == StatePending {
+		if d.pending() {
 			d.event.pending--
 		}
-		d.forgotten = true
+		d.touch().forgotten = true
 		s.release(d.event)
 	}
 	delete(s.lanes, l.config.ID)

@@ -41,20 +41,20 @@ func (h *deliveryHeap) Len() int { return len(h.items) }
 
 func (h *deliveryHeap) Less(i, j int) bool {
 	a, b := h.items[i], h.items[j]
-	if h.byID || a.due == b.due {
-		return a.id < b.id
+	if x, y := a.due(), b.due(); !h.byID && x != y {
+		return x < y
 	}
-	return a.due < b.due
+	return a.id() < b.id()
 }
 
 func (h *deliveryHeap) Swap(i, j int) {
 	h.items[i], h.items[j] = h.items[j], h.items[i]
-	h.items[i].index, h.items[j].index = i, j
+	h.items[i].index, h.items[j].index = int32(i), int32(j)
 }
 
 func (h *deliveryHeap) Push(x any) {
 	d := x.(*memDelivery)
-	d.index = len(h.items)
+	d.index = int32(len(h.items))
 	h.items = append(h.items, d)
 }
 
@@ -110,7 +110,7 @@ func (h *deliveryHeap) earliestDue() instant {
 		if i > 0 && !h.byID {
 			break // the first is the earliest
 		}
-		at = min(at, d.due)
+		at = min(at, d.due())
 	}
 	return at
 }
@@ -121,12 +121,12 @@ func (h *deliveryHeap) earliest(exclude []EventType) instant {
 	if d := h.first(); d == nil || h.byID && slices.Contains(exclude, d.event.Type) {
 		return never
 	} else if !slices.Contains(exclude, d.event.Type) {
-		return d.due
+		return d.due()
 	}
 	at := never
 	for _, d := range h.items {
 		if !slices.Contains(exclude, d.event.Type) {
-			at = min(at, d.due)
+			at = min(at, d.due())
 		}
 	}
 	return at

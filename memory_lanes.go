@@ -63,7 +63,7 @@ func (s *MemoryStore) Due(_ context.Context, wants []Want) ([]Batch, error) {
 		}
 		b.Deliveries = s.take(&l.resends, w, nil, now)
 		if l.config.FIFO {
-			if d := l.queue.first(); d != nil && len(b.Deliveries) < w.Max && d.due <= now && w.takes(d) {
+			if d := l.queue.first(); d != nil && len(b.Deliveries) < w.Max && d.due() <= now && w.takes(d) {
 				b.Deliveries = append(b.Deliveries, s.handOut(d, now))
 			}
 		} else {
@@ -75,7 +75,7 @@ func (s *MemoryStore) Due(_ context.Context, wants []Want) ([]Batch, error) {
 }
 
 func (w *Want) takes(d *memDelivery) bool {
-	return !slices.Contains(w.Skip, d.id) && !slices.Contains(w.Exclude, d.event.Type)
+	return !slices.Contains(w.Skip, d.id()) && !slices.Contains(w.Exclude, d.event.Type)
 }
 
 // take appends what is due in q, until there are as many as wanted.
@@ -83,7 +83,7 @@ func (s *MemoryStore) take(q *deliveryHeap, w Want, to []Delivery, now instant) 
 	var out []*memDelivery
 	for len(to) < w.Max {
 		d := q.first()
-		if d == nil || d.due > now {
+		if d == nil || d.due() > now {
 			break
 		}
 		out = append(out, heap.Pop(q).(*memDelivery))
@@ -98,8 +98,9 @@ func (s *MemoryStore) take(q *deliveryHeap, w Want, to []Delivery, now instant) 
 }
 
 func (s *MemoryStore) handOut(d *memDelivery, now instant) Delivery {
-	out := Delivery{ID: d.id, Attempts: d.attempts, Delay: d.delay, Gone: d.allGone, Resend: d.resend,
-		Age: now.since(d.created)}
+	p := d.seen()
+	out := Delivery{ID: d.id(), Attempts: p.attempts, Delay: p.delay, Gone: p.allGone, Resend: p.resend,
+		Age: now.since(d.created())}
 	if d.event.Body != nil {
 		out.Event = d.event.EventRecord
 	}

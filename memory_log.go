@@ -9,14 +9,15 @@ import (
 
 // matches says whether the query selects the delivery of its lane.
 func (q *DeliveryQuery) matches(s *MemoryStore, d *memDelivery) bool {
-	switch created := s.time(d.created); {
-	case d.forgotten,
+	p := d.seen()
+	switch created := s.time(d.created()); {
+	case p.forgotten,
 		q.Event != "" && d.event.ID != q.Event,
 		q.Type != "" && d.event.Type != q.Type,
-		q.Undelivered && !d.undelivered,
-		q.Before != 0 && d.id >= q.Before,
-		len(q.IDs) > 0 && !slices.Contains(q.IDs, d.id),
-		len(q.States) > 0 && !slices.Contains(q.States, d.state),
+		q.Undelivered && !p.undelivered,
+		q.Before != 0 && d.id() >= q.Before,
+		len(q.IDs) > 0 && !slices.Contains(q.IDs, d.id()),
+		len(q.States) > 0 && !slices.Contains(q.States, p.state),
 		!q.Since.IsZero() && created.Before(q.Since),
 		!q.Until.IsZero() && !created.Before(q.Until):
 		return false
@@ -52,7 +53,7 @@ func (s *MemoryStore) oldest(q DeliveryQuery, ok func(*memDelivery) bool) []*mem
 			}
 		}
 	}
-	sort.Slice(found, func(i, j int) bool { return found[i].id < found[j].id })
+	sort.Slice(found, func(i, j int) bool { return found[i].id() < found[j].id() })
 	return found[:min(limit, len(found))]
 }
 
@@ -70,7 +71,7 @@ func (s *MemoryStore) Deliveries(_ context.Context, q DeliveryQuery) ([]Delivery
 			}
 		}
 	}
-	sort.Slice(found, func(i, j int) bool { return found[i].id > found[j].id })
+	sort.Slice(found, func(i, j int) bool { return found[i].id() > found[j].id() })
 	found = found[:min(limit, len(found))]
 	out := make([]DeliveryRecord, len(found))
 	for i, d := range found {
@@ -80,17 +81,18 @@ func (s *MemoryStore) Deliveries(_ context.Context, q DeliveryQuery) ([]Delivery
 }
 
 func (s *MemoryStore) record(d *memDelivery, body bool) DeliveryRecord {
+	p := d.seen()
 	r := DeliveryRecord{
-		ID: d.id, Account: d.event.Account, Endpoint: d.lane.config.ID, Event: d.event.ID, Type: d.event.Type,
-		OccurredAt: d.event.OccurredAt, CreatedAt: s.time(d.created), State: d.state, Reason: d.reason,
-		Resend: d.resend, Of: d.of, ResentAs: d.resentAs, Undelivered: d.undelivered,
+		ID: d.id(), Account: d.event.Account, Endpoint: d.lane.config.ID, Event: d.event.ID, Type: d.event.Type,
+		OccurredAt: d.event.OccurredAt, CreatedAt: s.time(d.created()), State: p.state, Reason: p.reason,
+		Resend: p.resend, Of: p.of, ResentAs: p.resentAs, Undelivered: p.undelivered,
 	}
-	if d.state == StatePending {
-		r.NextAt = s.time(d.due)
+	if d.pending() {
+		r.NextAt = s.time(d.due())
 	} else {
-		r.FinishedAt = s.time(d.finished)
+		r.FinishedAt = s.time(p.finished)
 	}
-	for _, a := range d.history {
+	for _, a := range p.history {
 		r.Attempts = append(r.Attempts, a.Attempt)
 	}
 	if body {
@@ -108,22 +110,23 @@ func (s *MemoryStore) Resend(_ context.Context, account string, delivery int64, 
 		if d == nil {
 			continue
 		}
-		last := l.find(d.resentAs)
-		switch done := d.ops[op]; {
+		last := l.find(d.seen().resentAs)
+		switch done := d.seen().ops[op]; {
 		case done != 0:
 			return done, nil
-		case d.state == StatePending || last != nil && last.state == StatePending:
+		case d.pending() || last != nil && last.pending():
 			return 0, ErrConflict
 		case !l.config.Enabled:
 			return 0, ErrDisabled
 		case d.event.Body == nil:
 			return 0, ErrNotFound
 		}
-		n := s.again(d, &memDelivery{resend: true})
-		if d.ops == nil {
-			d.ops = map[string]int64{}
+		n := s.again(d, true)
+		p := d.touch()
+		if p.ops == nil {
+			p.ops = map[string]int64{}
 		}
-		d.ops[op] = n
+		p.ops[op] = n
 		return n, nil
 	}
 	return 0, ErrNotFound
@@ -142,24 +145,26 @@ func (s *MemoryStore) Recover(_ context.Context, q DeliveryQuery) (int, error) {
 		}
 	}
 	found := s.oldest(q, func(d *memDelivery) bool {
-		return d.undelivered && d.lane.config.Enabled && d.event.Body != nil
+		return d.seen().undelivered && d.lane.config.Enabled && d.event.Body != nil
 	})
 	for _, d := range found {
-		s.again(d, &memDelivery{})
+		s.again(d, false)
 	}
 	return len(found), nil
 }
 
-// again adds a delivery n of the event of old.
-func (s *MemoryStore) again(old, n *memDelivery) int64 {
+// again adds a delivery of the same event.
+func (s *MemoryStore) again(old *memDelivery, resend bool) int64 {
 	now := s.now()
-	n.event, n.created, n.due, n.of = old.event, now, now, old.id
-	n.moot = old.moot || old.state == StateDelivered
+	n := &memDelivery{event: old.event, past: &memPast{
+		created: now, due: now, state: StatePending, resend: resend, of: old.id(),
+		moot: old.seen().moot || old.seen().state == StateDelivered,
+	}}
 	s.enqueue(old.lane, n)
-	old.resentAs = n.id
+	old.touch().resentAs = n.id()
 	s.setUndelivered(old, false)
 	s.wake(old.lane, now)
-	return n.id
+	return n.id()
 }
 
 // Dismiss implements [Log].
@@ -167,9 +172,9 @@ func (s *MemoryStore) Dismiss(_ context.Context, q DeliveryQuery) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	found := s.oldest(q, func(d *memDelivery) bool { return d.state == StatePending || d.undelivered })
+	found := s.oldest(q, func(d *memDelivery) bool { return d.pending() || d.seen().undelivered })
 	for _, d := range found {
-		if d.state == StatePending {
+		if d.pending() {
 			s.finish(d, StateDead, ReasonDiscarded, now)
 			s.nextInLine(d.lane, now)
 		} else {
@@ -186,7 +191,7 @@ func (s *MemoryStore) Purge(_ context.Context, ages Ages, n int) (int, error) {
 	now := s.now()
 	old := func(t instant, age time.Duration) bool { return age > 0 && now.since(t) > age }
 	total := s.expire(ages.Pending, n, now)
-	for i := 0; i < n && s.finished.len() > 0 && old((*s.finished.front()).finished, ages.Log); i++ {
+	for i := 0; i < n && s.finished.len() > 0 && old((*s.finished.front()).seen().finished, ages.Log); i++ {
 		s.forget(s.finished.pop())
 		total++
 	}
@@ -235,14 +240,14 @@ func (s *MemoryStore) expire(age time.Duration, n int, now instant) int {
 	for _, l := range s.lanes {
 		for age > 0 && total < n && l.checked < len(l.log) {
 			d := l.log[l.checked]
-			if d.state == StatePending {
-				if now.since(d.created) <= age {
+			if d.pending() {
+				if now.since(d.created()) <= age {
 					break
 				}
 				s.finish(d, StateDead, ReasonExpired, now)
 				s.nextInLine(l, now)
-				l.health.LastReason = ReasonExpired.Sentence(d.attempts)
-				if !d.resend {
+				l.health.LastReason = ReasonExpired.Sentence(d.seen().attempts)
+				if !d.seen().resend {
 					s.failing(l, l.health.LastReason, nil)
 				}
 				total++
@@ -289,10 +294,10 @@ func (s *MemoryStore) eraseEvent(ev *memEvent) {
 		now := s.now()
 		for _, l := range a.lanes {
 			for _, d := range slices.Clone(l.log) {
-				if d.event != ev || d.forgotten {
+				if d.event != ev || d.seen().forgotten {
 					continue
 				}
-				if d.state == StatePending {
+				if d.pending() {
 					s.finish(d, StateDead, ReasonDiscarded, now)
 					s.nextInLine(l, now)
 				}

@@ -16,9 +16,10 @@ func (s *MemoryStore) settle(o *Outcome, out *Settled, now instant) bool {
 	if d == nil || d.settled(o) {
 		return false
 	}
-	applies := l.token == o.Token && d.state == StatePending && d.attempts == o.After
+	p := d.touch()
+	applies := l.token == o.Token && p.state == StatePending && p.attempts == o.After
 	if o.State == StateDelivered {
-		applies = d.state != StateDelivered
+		applies = p.state != StateDelivered
 	}
 	interrupted := o.Attempt != nil && o.Attempt.Result == ResultInterrupted
 	if o.Attempt != nil {
@@ -27,14 +28,14 @@ func (s *MemoryStore) settle(o *Outcome, out *Settled, now instant) bool {
 		if !applies && !interrupted {
 			a.Result = ResultSuperseded
 		}
-		d.history = append(d.history, memAttempt{a, o.Token})
+		p.history = append(p.history, memAttempt{a, o.Token})
 	}
 	if !applies || interrupted {
 		return applies
 	}
 	if a := o.Attempt; a != nil {
-		d.attempts = max(d.attempts, o.After+1)
-		d.allGone = (d.attempts == 1 || d.allGone) && a.Status == 410
+		p.attempts = max(p.attempts, o.After+1)
+		p.allGone = (p.attempts == 1 || p.allGone) && a.Status == 410
 		s.count(l, a, now)
 	}
 	switch o.State {
@@ -45,9 +46,9 @@ func (s *MemoryStore) settle(o *Outcome, out *Settled, now instant) bool {
 		}
 		s.succeeded(l, d, o, out, now)
 	case StatePending:
-		d.due, d.delay = now.add(o.Delay), o.Delay
-		heap.Fix(l.waiting(d), d.index)
-		if !d.resend {
+		p.due, p.delay = now.add(o.Delay), o.Delay
+		heap.Fix(l.waiting(d), int(d.index))
+		if !p.resend {
 			s.attempted(l, d, o.Attempt, LastRetrying, out, now)
 		}
 	case StateDead:
@@ -61,10 +62,11 @@ func (s *MemoryStore) settle(o *Outcome, out *Settled, now instant) bool {
 // nothing was sent, that the delivery has ended.
 func (d *memDelivery) settled(o *Outcome) bool {
 	if o.Attempt == nil {
-		return d.state != StatePending
+		return !d.pending()
 	}
-	for i := range d.history {
-		if a := &d.history[i]; a.N == o.After+1 && a.token == o.Token {
+	history := d.seen().history
+	for i := range history {
+		if a := &history[i]; a.N == o.After+1 && a.token == o.Token {
 			return true
 		}
 	}
@@ -77,12 +79,12 @@ func (s *MemoryStore) attempted(l *memLane, d *memDelivery, a *Attempt, last Las
 		return
 	}
 	h := &l.health
-	h.Last, h.At, h.EventID, h.Attempt = last, s.time(now), d.event.ID, d.attempts
+	h.Last, h.At, h.EventID, h.Attempt = last, s.time(now), d.event.ID, d.seen().attempts
 	h.Status, h.Class, h.Error = a.Status, a.Class, a.Error
 	h.Response = excerpt(a.Response)
 	h.NextAt = time.Time{}
 	if last == LastRetrying {
-		h.NextAt = s.time(d.due)
+		h.NextAt = s.time(d.due())
 	}
 	if last != LastDelivered && h.FailingSince.IsZero() {
 		h.FailingSince = s.time(now)
@@ -109,14 +111,14 @@ func (s *MemoryStore) succeeded(l *memLane, d *memDelivery, o *Outcome, out *Set
 }
 
 func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled, now instant) {
-	reason := o.Reason.Sentence(d.attempts)
+	reason := o.Reason.Sentence(d.seen().attempts)
 	if o.Attempt != nil && o.Attempt.Error != "" {
 		reason = o.Attempt.Error
 	}
-	if !d.moot {
+	if !d.seen().moot {
 		l.health.LastReason = reason
 	}
-	if d.resend {
+	if d.seen().resend {
 		return
 	}
 	s.attempted(l, d, o.Attempt, LastFailed, out, now)
@@ -130,7 +132,7 @@ func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled,
 func (s *MemoryStore) disable(o *Outcome, out *Settled, now instant) {
 	l := s.lanes[o.Endpoint]
 	d := l.find(o.Delivery)
-	if !l.config.Enabled || l.config.Version != o.Version || d == nil || d.state != StateDead {
+	if !l.config.Enabled || l.config.Version != o.Version || d == nil || d.seen().state != StateDead {
 		return
 	}
 	l.config.Enabled, l.config.DisabledBy, l.config.DisabledReason, l.config.ChangedBy = false, DisabledByEngine, o.Disable, ""
