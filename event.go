@@ -161,10 +161,11 @@ func (d *Dispatcher) acceptData(t events.Type, data any) error {
 	if !ok {
 		return t.Accepts(data)
 	}
-	if !json.Valid(raw) {
+	var syntax *json.SyntaxError
+	switch err := json.Unmarshal(raw, t.New()); {
+	case errors.As(err, &syntax):
 		return errors.New("is not valid JSON")
-	}
-	if err := json.Unmarshal(raw, t.New()); err != nil {
+	case err != nil:
 		return fmt.Errorf("does not decode as the data of %s: %w", t.Name, err)
 	}
 	return nil

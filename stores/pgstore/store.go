@@ -190,9 +190,11 @@ func (s *Store) Endpoints(ctx context.Context, q webhook.EndpointQuery) (out []w
 	return out, err
 }
 
-// lockTimeoutSQL bounds how long an Append of the store's own waits for a key or
-// an event ID that another transaction is storing.
-const lockTimeoutSQL = "SET LOCAL lock_timeout = '2s'"
+// appendSQL bounds how long an Append of the store's own waits for a key or an
+// event ID that another transaction is storing. And it joins the events of a
+// batch with their deliveries by hashing: a nested loop over both costs the
+// square of the batch.
+const appendSQL = "SELECT set_config('lock_timeout', '2s', true), set_config('enable_hashjoin', 'on', true), set_config('enable_nestloop', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)"
 
 // errHeld says that it was longer. It is a refusal, so that a dispatcher that had put the
 // emits of many callers together tries each by itself.
@@ -201,7 +203,7 @@ var errHeld = fmt.Errorf("pgstore: the key or the ID of an event is being stored
 // Append implements [webhook.Tx].
 func (s *Store) Append(ctx context.Context, events []webhook.EventRecord) (out []webhook.Appended, err error) {
 	err = s.own(ctx, s.pool, func(t *txn) error {
-		t.batch.Queue(lockTimeoutSQL)
+		t.batch.Queue(appendSQL)
 		out, err = s.append(ctx, t, events)
 		return err
 	})

@@ -9,7 +9,7 @@ WITH x AS MATERIALIZED (
 ), t AS MATERIALIZED (
   SELECT clock_timestamp() AS at
 ), s AS MATERIALIZED (
-  SELECT x.*, e.account AS stored FROM x
+  SELECT x.o, x.id, x.account, x.type, x.key, x.win, e.account AS stored FROM x -- no bodies: they would be copied each time
   LEFT JOIN LATERAL (SELECT e.account FROM webhook.events e WHERE e.id = x.id OFFSET 0) e ON true
 ), y AS MATERIALIZED (
   -- Nothing at all when one of the IDs is another account's.
@@ -35,9 +35,9 @@ WITH x AS MATERIALIZED (
   RETURNING event_id
 ), e AS (
   INSERT INTO webhook.events (id, occurred_at, created_at, first_id, last_id, deliveries, account, type, subject, body)
-  SELECT y.id, y.occurred_at, t.at, c.first_id, c.last_id, coalesce(c.deliveries, 0), y.account, y.type, nullif(y.subject, ''),
-    CASE WHEN c.event_id IS NOT NULL THEN y.body END
-  FROM y CROSS JOIN t LEFT JOIN c ON c.event_id = y.id
+  SELECT y.id, x.occurred_at, t.at, c.first_id, c.last_id, coalesce(c.deliveries, 0), y.account, y.type, nullif(x.subject, ''),
+    CASE WHEN c.event_id IS NOT NULL THEN x.body END
+  FROM y JOIN x ON x.o = y.o CROSS JOIN t LEFT JOIN c ON c.event_id = y.id
   WHERE y.key = '' OR y.id IN (SELECT event_id FROM k) ORDER BY y.id
   ON CONFLICT (id) DO NOTHING
   RETURNING id, deliveries
