@@ -35,7 +35,8 @@ test: programs
 
 # The programs that tests need beside Go, installed when they are missing, where
 # apt-get and root are there: PostgreSQL and pgbouncer, which tests start
-# themselves, and strace. A server that WEBHOOK_TEST_POSTGRES names takes the
+# themselves, strace, and for receivers in other languages Node 18 or newer with
+# npm, Python and openssl. A server that WEBHOOK_TEST_POSTGRES names takes the
 # place of the first.
 programs:
 	missing=()
@@ -43,8 +44,9 @@ programs:
 		missing+=(postgresql)
 	fi
 	PATH=$$PATH:/usr/sbin:/sbin
-	command -v pgbouncer >/dev/null || missing+=(pgbouncer)
-	command -v strace >/dev/null || missing+=(strace)
+	for p in pgbouncer strace python3 openssl npm node:nodejs; do
+		command -v "$${p%%:*}" >/dev/null || missing+=("$${p#*:}")
+	done
 	if ! (($${#missing[@]})); then exit; fi
 	if ((EUID)) || ! command -v apt-get >/dev/null; then
 		echo "the tests need $${missing[*]}; on Debian and Ubuntu: sudo make programs"

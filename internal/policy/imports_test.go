@@ -68,6 +68,11 @@ var rules = []rule{
 		own: []string{".", "events", "verify", "webhooktest", "stores/**", "internal/pgserver", "internal/bench/**"},
 	},
 	{
+		// The libraries of others that verify and sign, in a module of its own.
+		dirs: "internal/interop/**", ext: []string{"*"},
+		own: []string{".", "events", "verify/**"},
+	},
+	{
 		// Transactions of other libraries, in a module of its own.
 		dirs: "internal/handles", ext: []string{"*"},
 		own: []string{".", "events", "stores/**", "internal/pgserver"},

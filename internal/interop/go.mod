@@ -1,0 +1,17 @@
+module github.com/autoreach/webhook/internal/interop
+
+go 1.25.0
+
+require (
+	github.com/autoreach/webhook v0.0.0
+	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
+	github.com/svix/svix-webhooks v1.44.0
+)
+
+require (
+	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	gopkg.in/validator.v2 v2.0.1 // indirect
+)
+
+replace github.com/autoreach/webhook => ../..

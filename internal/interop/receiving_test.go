@@ -1,0 +1,186 @@
+package interop
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// page is the documentation whose programs are run.
+const page = "../../docs/receiving.md"
+
+// shown are the programs of the page that are not run: they need a framework
+// or a language that the tests do without.
+var shown = []string{
+	"hooks.controller.ts", "fastapi_app.py", "flask_app.py", "views.py", "webhook.rb", "webhook.php",
+}
+
+// programs returns the blocks of the page by the name in their first line.
+func programs(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	name := regexp.MustCompile(`^(?:<\?php )?(?://|#) ([\w./-]+\.\w+)`)
+	for _, m := range regexp.MustCompile("(?ms)^```[a-z]+\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+		n := name.FindStringSubmatch(m[1])
+		if n == nil {
+			t.Fatalf("a program of the page does not begin with a comment that names its file:\n%s", m[1])
+		}
+		out[n[1]] = m[1]
+	}
+	return out
+}
+
+// written puts the programs into a directory where node finds its packages.
+func written(t *testing.T, all map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	all = maps.Clone(all)
+	all["package.json"] = `{"type": "module"}`
+	for name, text := range all {
+		name = filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	modules, err := filepath.Abs("node_modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// built compiles a Go program as a package of this module and returns its path.
+func built(t *testing.T, dir, name string) string {
+	t.Helper()
+	here, err := filepath.Abs("receiver")
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, name): filepath.Join(dir, name)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, out := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "receiver")
+	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := exec.Command("go", "build", "-overlay", file, "-o", out, "./receiver").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	return out
+}
+
+// Every program of the page that is a receiver takes deliveries and refuses
+// what is not genuine.
+func TestReceivers(t *testing.T) {
+	all := programs(t)
+	js, python := node(t), program(t, "python3")
+	dir := written(t, all)
+	receivers := map[string]struct {
+		command  []string
+		bodyOnly bool
+	}{
+		"receiver.go":        {command: []string{built(t, dir, "receiver.go")}},
+		"express.mjs":        {command: []string{js, filepath.Join(dir, "express.mjs")}},
+		"app/hooks/route.js": {command: []string{js, "next.mjs", filepath.Join(dir, "app/hooks/route.js")}},
+		"body-only.mjs":      {command: []string{js, filepath.Join(dir, "body-only.mjs")}, bodyOnly: true},
+		"webhook.py":         {command: []string{python, "serve.py", dir}},
+	}
+	run := []string{"webhook.mjs", "check.sh"} // by the others, and by TestOpenSSL
+	for name := range receivers {
+		run = append(run, name)
+	}
+	if want, got := slices.Sorted(slices.Values(append(run, shown...))), slices.Sorted(maps.Keys(all)); !slices.Equal(want, got) {
+		t.Errorf("the page has the programs %q; run or known to be shown only are %q", got, want)
+	}
+	for _, s := range secrets {
+		genuine := captured(t, s.secret)
+		for name, r := range receivers {
+			t.Run(s.name+"/"+name, func(t *testing.T) {
+				url := serve(t, []string{"WEBHOOK_SECRET=" + s.secret}, r.command[0], r.command[1:]...) + "/hooks"
+				forged := tampered(t, s.secret, genuine)
+				if r.bodyOnly {
+					forged = bodyTampered(genuine)
+				}
+				wantDelivered(t, url, s.secret)
+				wantRefused(t, url, genuine, forged)
+			})
+		}
+	}
+}
+
+// While a secret is rotated, X-Webhook-Signature is made with the old one: a
+// receiver of that header needs it until the end, as the page says.
+func TestBodyOnlyRotation(t *testing.T) {
+	const before, after = "the secret of last year", "the secret of this year"
+	js, dir := node(t), written(t, programs(t))
+	start := func(env ...string) (url string) {
+		return serve(t, env, js, filepath.Join(dir, "body-only.mjs")) + "/hooks"
+	}
+	both := start("WEBHOOK_SECRET="+after, "WEBHOOK_SECRET_OLD="+before)
+	fresh := start("WEBHOOK_SECRET=" + after)
+	for url, status := range map[string]int{both: http.StatusNoContent, fresh: http.StatusUnauthorized} {
+		s := newSender(t, url, before)
+		if _, _, err := s.RotateSecret(t.Context(), account, s.endpoint, after, 0); err != nil {
+			t.Fatal(err)
+		}
+		s.want(t, status)
+	}
+}
+
+// What check.sh prints is what a delivery has.
+func TestOpenSSL(t *testing.T) {
+	program(t, "openssl")
+	for _, s := range secrets {
+		t.Run(s.name, func(t *testing.T) {
+			r := captured(t, s.secret)
+			dir := written(t, map[string]string{"check.sh": programs(t)["check.sh"], "body.json": string(r.body)})
+			cmd := exec.Command("sh", "check.sh")
+			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), "WEBHOOK_SECRET="+s.secret,
+				"WEBHOOK_ID="+r.header.Get("webhook-id"), "WEBHOOK_TIMESTAMP="+r.header.Get("webhook-timestamp"))
+			got, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, got)
+			}
+			want := ""
+			for _, name := range []string{"x-webhook-signature", "webhook-signature"} {
+				want += name + ": " + r.header.Get(name) + "\n"
+			}
+			if string(got) != want {
+				t.Errorf("check.sh printed\n%swant\n%s", got, want)
+			}
+		})
+	}
+}
+
+// What is shown only is at least Python.
+func TestShownPython(t *testing.T) {
+	python, all := program(t, "python3"), programs(t)
+	for _, name := range shown {
+		if strings.HasSuffix(name, ".py") {
+			cmd := exec.Command(python, "-c", "import ast, sys; ast.parse(sys.stdin.read())")
+			cmd.Stdin = strings.NewReader(all[name])
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", name, err, out)
+			}
+		}
+	}
+}
