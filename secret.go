@@ -10,7 +10,9 @@ import (
 )
 
 // Secret is a signing secret. It prints and logs as REDACTED and refuses to
-// be marshalled; [Secret.Reveal] is the only way out.
+// be marshalled; [Secret.Reveal] is the only way out. (Package fmt calls no
+// methods on unexported fields: a struct of yours that keeps a Secret in one
+// prints it. Export the field, or give the struct a Format method.)
 type Secret string
 
 const redacted = "REDACTED"

@@ -15,7 +15,7 @@ type specialRange struct {
 	Verdict string `json:"verdict"`
 }
 
-func registry(t *testing.T) []specialRange {
+func registry(t testing.TB) []specialRange {
 	t.Helper()
 	data, err := os.ReadFile("testdata/special_ranges.json")
 	if err != nil {

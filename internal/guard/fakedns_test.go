@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -13,10 +14,10 @@ import (
 )
 
 // fakeDNS is a DNS server on in-memory connections for the Go resolver. A name
-// that it does not have gives NXDOMAIN.
+// that it does not have gives NXDOMAIN, unless it has the name "*".
 type fakeDNS struct {
 	mu      sync.Mutex
-	records map[string][]string // by name, lower case, without the trailing dot
+	records map[string][]string // addresses, or one other name, by name, lower case, without the trailing dot
 	asked   []string            // every name as asked, in order, without the trailing dot
 }
 
@@ -82,14 +83,21 @@ func (d *fakeDNS) answer(query []byte) []byte {
 
 	d.mu.Lock()
 	d.asked = append(d.asked, name)
-	addresses, ok := d.records[strings.ToLower(name)]
+	records, ok := d.lookup(strings.ToLower(name))
+	var answers [][]byte
+	owner := []byte{0xc0, header} // the name of the question
+	if _, err := netip.ParseAddr(strings.Join(records, " ")); len(records) == 1 && err != nil {
+		alias := wireName(records[0])
+		answers = append(answers, resource(owner, 5, alias))
+		owner = alias
+		records, ok = d.lookup(records[0])
+	}
 	d.mu.Unlock()
 
-	var data [][]byte
-	for _, text := range addresses {
+	for _, text := range records {
 		a := netip.MustParseAddr(text)
 		if a.Is4() && kind == 1 || a.Is6() && kind == 28 {
-			data = append(data, a.AsSlice())
+			answers = append(answers, resource(owner, kind, a.AsSlice()))
 		}
 	}
 	flags := uint16(0x8180) // response, recursion desired and available
@@ -97,18 +105,34 @@ func (d *fakeDNS) answer(query []byte) []byte {
 		flags |= 3 // NXDOMAIN
 	}
 	answer := append([]byte(nil), query[:2]...)
-	for _, n := range []uint16{flags, 1, uint16(len(data)), 0, 0} {
+	for _, n := range []uint16{flags, 1, uint16(len(answers)), 0, 0} {
 		answer = binary.BigEndian.AppendUint16(answer, n)
 	}
 	answer = append(answer, query[header:end]...)
-	for _, address := range data {
-		answer = append(answer, 0xc0, header) // the name of the question
-		answer = binary.BigEndian.AppendUint16(answer, kind)
-		answer = append(answer, 0, 1, 0, 0, 0, 0) // IN, TTL 0
-		answer = binary.BigEndian.AppendUint16(answer, uint16(len(address)))
-		answer = append(answer, address...)
+	return append(answer, bytes.Join(answers, nil)...)
+}
+
+func (d *fakeDNS) lookup(name string) ([]string, bool) {
+	records, ok := d.records[name]
+	if !ok {
+		records, ok = d.records["*"]
 	}
-	return answer
+	return records, ok
+}
+
+// resource is one record of an answer: in IN, with a TTL of 0.
+func resource(owner []byte, kind uint16, data []byte) []byte {
+	r := binary.BigEndian.AppendUint16(bytes.Clone(owner), kind)
+	r = append(r, 0, 1, 0, 0, 0, 0)
+	return append(binary.BigEndian.AppendUint16(r, uint16(len(data))), data...)
+}
+
+func wireName(name string) []byte {
+	var b []byte
+	for label := range strings.SplitSeq(name, ".") {
+		b = append(append(b, byte(len(label))), label...)
+	}
+	return append(b, 0)
 }
 
 var errIntercepted = errors.New("intercepted: no connection leaves the test")
@@ -140,4 +164,10 @@ func (r *recorder) list() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]string(nil), r.passed...)
+}
+
+func (r *recorder) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.passed = nil
 }
