@@ -1,6 +1,6 @@
-// Package webhooktest is for the tests of a program that emits webhooks. There
-// is no socket in it and no waiting: in a testing/synctest bubble a schedule of
-// hours passes in milliseconds.
+// Package webhooktest is for the tests of a program that emits webhooks. But for
+// [Hostile] there is no socket in it and no waiting: in a testing/synctest
+// bubble a schedule of hours passes in milliseconds.
 //
 // # Does my code emit the right events?
 //
@@ -52,4 +52,9 @@
 // [Register] adds receivers to a dispatcher. [Network] is the in-memory network
 // below: hand its Transport to any dispatcher, or http.Client, and mount any
 // handlers on it.
+//
+// # Endpoints that mean harm
+//
+// [NewHostile] starts a server that stalls, floods, lies or fails its TLS
+// handshake, on a real socket; [HostileBehaviours] lists what it can do.
 package webhooktest
