@@ -41,7 +41,7 @@ type Options struct {
 	Signers          []Signer          // Default [BodySigner] and [StandardSigner]
 	UserAgent        string            // product and version of the host, such as "AutoReach/1.0". Default "Webhook/1.0"
 	MaxInFlight      int               // requests at a time to one endpoint that does not say. Default 4; 1 to 1,000
-	MaxInFlightTotal int               // requests at a time in this process, without those that have been on their way for over 2 s; with them at most four times as many. Default 512; at least 23 KiB of memory each
+	MaxInFlightTotal int               // requests at a time in this process, without those that have been on their way for over 2 s; with them at most four times as many. Default 512
 	MaxInFlightHost  int               // requests at a time to one destination host in this process. Default 64
 	DisableAfter     time.Duration     // disable an endpoint by itself that has not succeeded for so long, and let 8 deliveries die. Default 0: never
 	TLS              *tls.Config       // root certificates and client certificates. Default the system's roots; verification cannot be turned off
@@ -58,7 +58,8 @@ type Options struct {
 	// one behind the old one in every process, then put it first; the old one
 	// is needed until BodyRetention and LogRetention have passed and every
 	// endpoint was updated since. What was stored before there were keys stays
-	// as it is. Every process has to have the keys. Default none: the store
+	// as it is. Every process has to have the keys. Of the last answer an
+	// endpoint's Health then shows up to 640 bytes. Default none: the store
 	// holds all of it as it is.
 	EncryptionKeys []EncryptionKey
 
