@@ -118,35 +118,6 @@ func TestBreakerDelaysNothingWhereLittleWaits(t *testing.T) {
 	})
 }
 
-// TestHangingEndpointsDelayNobody: half of the endpoints never answer.
-func TestHangingEndpointsDelayNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, webhook.Options{MaxInFlightTotal: 64})
-		var healthy []*receiver
-		for i := range 100 {
-			reply := hang
-			if i%2 == 0 {
-				reply = slow(10 * time.Millisecond)
-			}
-			_, rc := w.endpoint(fmt.Sprintf("h%d.example.com", i), nil, reply)
-			if i%2 == 0 {
-				healthy = append(healthy, rc)
-			}
-		}
-		w.run()
-		for range 600 { // a minute of events
-			w.emit(1)
-			time.Sleep(100 * time.Millisecond)
-		}
-		time.Sleep(5 * time.Second)
-		for _, rc := range healthy {
-			got := rc.requests()
-			require.Len(t, got, 600)
-			require.Less(t, got[599].at.Sub(w.began), 62*time.Second, "delivered while the others hang")
-		}
-	})
-}
-
 func TestHostLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{MaxInFlightHost: 16})

@@ -89,6 +89,30 @@ func TestRetryDelay(t *testing.T) {
 	require.Equal(t, MaxRetryAfter+MaxRetryAfter/10, d, "delays always increase")
 }
 
+// TestRetriesSpread: 10,000 deliveries fail in the same second, and go on failing.
+// No second sees more than a twentieth of their second retries, or of their third.
+func TestRetriesSpread(t *testing.T) {
+	const failed = 10_000
+	var busiest [3]int
+	var seconds [3]map[time.Duration]int
+	for range failed {
+		at, last := time.Duration(0), time.Duration(0)
+		for n := range seconds {
+			d, ok := retryDelay(DefaultSchedule(), n+1, last, 0)
+			require.True(t, ok)
+			at, last = at+d, d
+			if seconds[n] == nil {
+				seconds[n] = map[time.Duration]int{}
+			}
+			s := at.Truncate(time.Second)
+			seconds[n][s]++
+			busiest[n] = max(busiest[n], seconds[n][s])
+		}
+	}
+	require.LessOrEqual(t, busiest[1], failed/20)
+	require.LessOrEqual(t, busiest[2], failed/20)
+}
+
 func TestExponentialSchedule(t *testing.T) {
 	s := ExponentialSchedule(8, time.Minute, time.Hour)
 	require.Equal(t, Schedule{1 * time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute,

@@ -1,0 +1,167 @@
+package webhook_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
+)
+
+// drip answers a byte every 100 ms, for ever.
+func drip(_ int, w http.ResponseWriter, r *http.Request) {
+	for r.Context().Err() == nil {
+		if _, err := w.Write([]byte(".")); err != nil {
+			return
+		}
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// dripHead never ends its headers: what a 2xx status line alone does not excuse.
+func dripHead(_ int, w http.ResponseWriter, r *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	for _, err = conn.Write([]byte("HTTP/1.1 200 OK\r\nX-A: ")); err == nil; _, err = conn.Write([]byte(".")) {
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// TestFairness: whatever up to half of the endpoints do, the others get what
+// they would get without them, and as fast.
+func TestFairness(t *testing.T) {
+	const crowd, total = 20, 64 // so 10 that hang could hold 40, more than their share
+	type seen struct {
+		p50, p99 time.Duration // of the endpoints that are well
+		slots    int           // most requests that the others had in hand, once their first ones have timed out
+	}
+	halfMinute := func(t *testing.T, sick int, reply replyFunc, loud int) (out seen) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, webhook.Options{MaxInFlightTotal: total})
+			var well, ill []*receiver
+			for i := range crowd {
+				answer := slow(10 * time.Millisecond)
+				if i < sick && reply != nil {
+					answer = reply
+				}
+				_, rc := w.endpoint(fmt.Sprintf("h%d.example.com", i), func(e *webhook.Endpoint) {
+					if i < loud {
+						e.Events = []webhook.EventType{events.LeadCreated}
+					}
+				}, answer)
+				if i < max(sick, loud) {
+					ill = append(ill, rc)
+				} else {
+					well = append(well, rc)
+				}
+			}
+			w.run()
+			var emitted []time.Time
+			for range 300 {
+				emitted = append(emitted, time.Now())
+				w.emit(1)
+				if loud > 0 {
+					w.emitOf(50, account, events.LeadCreated, events.LeadCreatedData{})
+				}
+				time.Sleep(100 * time.Millisecond)
+				if time.Since(w.began) > 20*time.Second {
+					n := 0
+					for _, rc := range ill {
+						n += rc.inHand()
+					}
+					out.slots = max(out.slots, n)
+				}
+			}
+			var waits []time.Duration
+			for _, rc := range well {
+				got := rc.requests()
+				require.Len(t, got, len(emitted), "all of them, while the others are ill")
+				slices.SortFunc(got, func(a, b request) int { return a.at.Compare(b.at) })
+				for i, r := range got {
+					waits = append(waits, r.at.Sub(emitted[i]))
+				}
+			}
+			slices.Sort(waits)
+			out.p50, out.p99 = waits[len(waits)/2], waits[len(waits)*99/100]
+			require.NoError(t, w.stop())
+			time.Sleep(time.Minute) // those that drip notice
+		})
+		return out
+	}
+	for _, c := range []struct {
+		name  string
+		sick  int
+		reply replyFunc
+		loud  int // endpoints that get 50 times as much
+
+		delivered bool // what they do is no failure, and they are not sick
+	}{
+		{name: "one hangs", sick: 1, reply: hang},
+		{name: "a tenth hangs", sick: 2, reply: hang},
+		{name: "half hang", sick: 10, reply: hang},
+		{name: "half are slow", sick: 10, reply: slow(4 * time.Second)},
+		{name: "half drip a body", sick: 10, reply: drip, delivered: true},
+		{name: "half drip a header", sick: 10, reply: dripHead},
+		{name: "half fail at once", sick: 10, reply: status(500)},
+		{name: "half ask to be left alone", sick: 10, reply: status(429)},
+		{name: "one gets 50 times as much", sick: 1, loud: 1, delivered: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			quiet, noisy := halfMinute(t, c.sick, nil, 0), halfMinute(t, c.sick, c.reply, c.loud)
+			t.Logf("p50 %v, p99 %v; without them %v, %v; slots %d", noisy.p50, noisy.p99, quiet.p50, quiet.p99, noisy.slots)
+			const moment = 10 * time.Millisecond // of one answer: time stands still for what is computed
+			require.LessOrEqual(t, noisy.p50, quiet.p50+quiet.p50/5+moment)
+			require.LessOrEqual(t, noisy.p99, quiet.p99+quiet.p99/5+moment)
+			if c.delivered {
+				return
+			}
+			require.LessOrEqual(t, noisy.slots, total/4, "the share of those that are not well")
+		})
+	}
+}
+
+// TestRevived: an endpoint comes back for which thousands of deliveries wait. It
+// gets them at a pace that never exceeds its limit, and nobody waits for it.
+func TestRevived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const waiting = 3000
+		w := newWorld(t, webhook.Options{})
+		e, back := w.endpoint("back.example.com", func(e *webhook.Endpoint) { e.Events = []webhook.EventType{events.LeadCreated} }, hang)
+		_, other := w.endpoint("other.example.com", nil, slow(10*time.Millisecond))
+		w.run()
+		w.emitOf(waiting, account, events.LeadCreated, events.LeadCreatedData{})
+		time.Sleep(time.Hour)
+		require.Less(t, back.count(), 100, "it is only probed")
+		answered := time.Now()
+		back.set(slow(10 * time.Millisecond))
+		began := len(back.requests())
+		for w.record(e).Pending > 0 {
+			before := other.count()
+			emitted := time.Now()
+			w.emit(1)
+			time.Sleep(time.Second)
+			got := other.requests()
+			require.Len(t, got, before+1)
+			require.Less(t, got[before].at.Sub(emitted), 50*time.Millisecond, "nobody waits for it")
+			require.Less(t, time.Since(answered), 30*time.Minute)
+		}
+		seconds := map[int]int{}
+		for _, r := range back.requests()[began:] {
+			seconds[int(r.at.Sub(answered)/time.Second)]++
+		}
+		for s, n := range seconds {
+			require.LessOrEqual(t, n, 400, "4 at a time of 10 ms each, in second %d", s)
+		}
+		require.LessOrEqual(t, back.atMost(), 4)
+	})
+}
