@@ -2,54 +2,13 @@ package storetest
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/autoreach/webhook"
 )
-
-// recorder stands for the test of a case that is expected to fail.
-type recorder struct {
-	testing.TB
-	mu     sync.Mutex
-	said   []string
-	failed bool
-}
-
-func (r *recorder) note(s string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.said = append(r.said, s)
-}
-
-func (r *recorder) Fail() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failed = true
-}
-
-func (r *recorder) Failed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failed
-}
-
-func (r *recorder) Helper()                           {}
-func (r *recorder) Log(args ...any)                   { r.note(fmt.Sprint(args...)) }
-func (r *recorder) Logf(format string, args ...any)   { r.note(fmt.Sprintf(format, args...)) }
-func (r *recorder) FailNow()                          { r.Fail(); runtime.Goexit() }
-func (r *recorder) Error(args ...any)                 { r.Log(args...); r.Fail() }
-func (r *recorder) Errorf(format string, args ...any) { r.Logf(format, args...); r.Fail() }
-func (r *recorder) Fatal(args ...any)                 { r.Log(args...); r.FailNow() }
-func (r *recorder) Fatalf(format string, args ...any) { r.Logf(format, args...); r.FailNow() }
-func (r *recorder) Skip(args ...any)                  { r.SkipNow() }
-func (r *recorder) Skipf(string, ...any)              { r.SkipNow() }
-func (r *recorder) SkipNow()                          { runtime.Goexit() }
 
 // fakeTime is a harness whose stores read the clock of a bubble.
 func fakeTime(open func() webhook.Store) Harness {
@@ -60,20 +19,15 @@ func fakeTime(open func() webhook.Store) Harness {
 }
 
 // record runs one case against a store.
-func record(t *testing.T, tc testCase, h Harness) *recorder {
-	var r *recorder
+func record(t *testing.T, tc testCase, h Harness) (r *trial) {
 	synctest.Test(t, func(t *testing.T) {
-		r = &recorder{TB: t}
-		done := make(chan any)
+		r = &trial{TB: t}
+		done := make(chan struct{})
 		go func() {
-			var panicked any
-			defer func() { done <- panicked }()
-			defer func() { panicked = recover() }()
+			defer close(done)
 			tc.on(r, h)
 		}()
-		if p := <-done; p != nil {
-			t.Errorf("%s panicked: %v", tc.name, p)
-		}
+		<-done
 	})
 	return r
 }
