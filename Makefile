@@ -25,7 +25,7 @@ test: programs
 	failed=0
 	export CI GOWORK
 	printf '%s\n' $(MODULES) | xargs -P 2 -I MODULE bash -c '
-		said=$$(go -C MODULE test -race -timeout 10m ./... 2>&1); rc=$$?
+		said=$$(go -C MODULE test -race -timeout 20m ./... 2>&1); rc=$$?
 		printf "test MODULE\n%s\n" "$$said"
 		exit $$rc' || failed=1
 	# What cannot be counted, or takes minutes, under -race.
