@@ -7,6 +7,7 @@ require (
 	github.com/autoreach/webhook/stores/pgstore v0.0.0
 	github.com/autoreach/webhook/stores/sqlitestore v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
+	modernc.org/sqlite v1.59.0
 )
 
 require (
@@ -25,7 +26,6 @@ require (
 	modernc.org/libc v1.75.7 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-	modernc.org/sqlite v1.59.0 // indirect
 )
 
 replace (
