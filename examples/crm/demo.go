@@ -115,23 +115,14 @@ func (l *local) demonstrate(ctx context.Context, out io.Writer) (err error) {
 
 // scored is the data of a Lead Scored event.
 func scored(id, email string, score int) events.LeadScoredData {
-	d := events.LeadScoredData(sample(events.LeadScored).(events.LeadScoredData))
+	d := events.LeadScoredData(standin.Sample(events.LeadScored).(events.LeadScoredData))
 	d.Lead.ID, d.Lead.Email, d.Score.Overall = id, events.NonZero(email), &score
 	return d
 }
 
 // booked is the data of a Meeting Booked event.
 func booked(id, email, meeting string) events.MeetingBookedData {
-	d := sample(events.MeetingBooked).(events.MeetingBookedData)
+	d := standin.Sample(events.MeetingBooked).(events.MeetingBookedData)
 	d.Lead.ID, d.Lead.Email, d.Meeting.ID = id, events.NonZero(email), meeting
 	return d
-}
-
-func sample(event string) any {
-	for _, t := range events.All() {
-		if t.Name == event {
-			return t.Sample()
-		}
-	}
-	return nil
 }

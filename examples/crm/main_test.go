@@ -184,7 +184,7 @@ func TestReceiver(t *testing.T) {
 			l := locals()[0]
 			defer l.api.Close()
 			h := process(t, database(t), l.connect(http.DefaultClient))
-			d := sample(events.MeetingBooked).(events.MeetingBookedData)
+			d := standin.Sample(events.MeetingBooked).(events.MeetingBookedData)
 			c.change(&d)
 			rec := httptest.NewRecorder()
 			h.ServeHTTP(rec, verifytest.NewRequest(c.secret, events.MeetingBooked, d, &verifytest.Options{Test: c.test}))

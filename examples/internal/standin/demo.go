@@ -57,9 +57,10 @@ func Show(out io.Writer, kept ...map[string]any) {
 	for _, o := range kept {
 		fmt.Fprintln(out)
 		for _, name := range slices.Sorted(maps.Keys(o)) {
-			value, err := json.Marshal(o[name])
-			if s, ok := o[name].(string); ok || err != nil {
-				value = []byte(s)
+			value, isText := o[name].(string)
+			if !isText {
+				b, _ := json.Marshal(o[name]) // it came from JSON
+				value = string(b)
 			}
 			fmt.Fprintf(out, "     %-24s %s\n", name, value)
 		}

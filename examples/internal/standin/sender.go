@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
 )
 
 const account = "acct_1" // whose webhooks these are
@@ -56,6 +57,16 @@ func NewSender(receiver http.Handler) (*Sender, error) {
 		return err
 	})
 	return s, nil
+}
+
+// Sample returns the sample data of an event.
+func Sample(event webhook.EventType) any {
+	for _, t := range events.All() {
+		if t.Name == event {
+			return t.Sample()
+		}
+	}
+	panic("standin: " + event + " is no event")
 }
 
 // Close ends the product and the server in front of the receiver.
