@@ -207,6 +207,30 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// An API that says how long to wait is waited for, and one that does not, or says
+// it again and again, is left to the next delivery.
+func TestTooManyRequests(t *testing.T) {
+	for _, c := range []struct {
+		crm, requests, over int
+		ok                  bool
+	}{
+		{crm: 2, over: 1, requests: 3, ok: true},  // Pipedrive: search, search, create
+		{crm: 2, over: 3, requests: 3, ok: false}, // three times
+		{crm: 0, over: 1, requests: 1, ok: false}, // HubSpot
+	} {
+		all := locals()
+		l := all[c.crm]
+		l.api.Exhaust(c.over)
+		_, err := l.connect(http.DefaultClient).Upsert(t.Context(), Contact{LeadID: "lead_1", Email: "ann@example.com", LastName: "Ann"})
+		if (err == nil) != c.ok || err != nil && !refusedWith(err, http.StatusTooManyRequests) || l.api.Requests() != c.requests {
+			t.Errorf("%s, over the limit %d times: %v after %d requests, want %d", l.name, c.over, err, l.api.Requests(), c.requests)
+		}
+		for _, l := range all {
+			l.api.Close()
+		}
+	}
+}
+
 // What a wrong token leads to is told in the log, without the token.
 func TestWrongToken(t *testing.T) {
 	for _, l := range locals() {

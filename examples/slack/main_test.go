@@ -137,7 +137,7 @@ func TestAwkward(t *testing.T) {
 		}
 	}
 	all := append(slack.Posted(a.replies), slack.Posted(a.meetings)...)
-	if len(all) != 4 || strings.Contains(fmt.Sprint(all), "<!channel>") {
+	if len(all) != 4 || strings.Contains(fmt.Sprint(all), "<!channel") || !strings.Contains(fmt.Sprint(all), "&lt;!channel&gt; &amp;") {
 		t.Errorf("posted: %v", all)
 	}
 }
