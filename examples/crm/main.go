@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite"
@@ -42,17 +43,28 @@ func main() {
 
 // serve is the receiver with the real CRM.
 func serve() error {
+	var missing []string
+	set := func(name string) string {
+		value := os.Getenv(name)
+		if value == "" {
+			missing = append(missing, name)
+		}
+		return value
+	}
 	client := &http.Client{Timeout: 10 * time.Second}
 	var crm CRM
 	switch os.Getenv("CRM") {
 	case "hubspot":
-		crm = newHubSpot(client, "https://api.hubapi.com", os.Getenv("HUBSPOT_TOKEN"))
+		crm = newHubSpot(client, "https://api.hubapi.com", set("HUBSPOT_TOKEN"))
 	case "salesforce":
-		crm = newSalesforce(client, os.Getenv("SALESFORCE_URL"), os.Getenv("SALESFORCE_TOKEN"))
+		crm = newSalesforce(client, set("SALESFORCE_URL"), set("SALESFORCE_TOKEN"))
 	case "pipedrive":
-		crm = newPipedrive(client, os.Getenv("PIPEDRIVE_URL"), os.Getenv("PIPEDRIVE_TOKEN"), os.Getenv("PIPEDRIVE_SCORE_FIELD"))
+		crm = newPipedrive(client, set("PIPEDRIVE_URL"), set("PIPEDRIVE_TOKEN"), os.Getenv("PIPEDRIVE_SCORE_FIELD"))
 	default:
 		return errors.New("CRM must be hubspot, salesforce or pipedrive")
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("set %s in the environment", strings.Join(missing, " and "))
 	}
 	db, err := openDB("crm.db")
 	if err != nil {
@@ -64,6 +76,7 @@ func serve() error {
 	}
 	http.Handle("POST /hooks", h)
 	server := &http.Server{Addr: "localhost:8080", ReadTimeout: 10 * time.Second}
+	slog.Info("listening", "address", server.Addr)
 	return server.ListenAndServe()
 }
 

@@ -63,6 +63,7 @@ func serve() error {
 	mux.Handle("POST /enrichment", profiles)
 	mux.Handle("POST /outreach", messages)
 	server := &http.Server{Addr: "localhost:8080", Handler: mux, ReadTimeout: 10 * time.Second}
+	slog.Info("listening", "address", server.Addr)
 	served := make(chan error, 1)
 	go func() { served <- server.ListenAndServe(); stop() }()
 	err = w.work(ctx)

@@ -47,5 +47,6 @@ func serve() error {
 	}
 	http.Handle("POST /hooks", h)
 	server := &http.Server{Addr: "localhost:8080", ReadTimeout: 10 * time.Second}
+	slog.Info("listening", "address", server.Addr)
 	return server.ListenAndServe()
 }
