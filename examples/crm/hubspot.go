@@ -22,8 +22,8 @@ func newHubSpot(client *http.Client, url, token string) CRM {
 // Upsert updates by address and creates if there is nobody. The batch upsert
 // does not take a part of the properties when it goes by address.
 func (h *hubspot) Upsert(ctx context.Context, c Contact) (string, error) {
-	p := map[string]string{"email": c.Email, "lastname": c.LastName}
-	for name, value := range map[string]string{"firstname": c.FirstName, "company": c.Company, "jobtitle": c.JobTitle} {
+	p := map[string]string{"email": c.Email}
+	for name, value := range map[string]string{"firstname": c.FirstName, "lastname": c.LastName, "company": c.Company, "jobtitle": c.JobTitle} {
 		if value != "" { // an empty text clears a property
 			p[name] = value
 		}

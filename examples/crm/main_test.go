@@ -148,11 +148,14 @@ func TestPartialUpdate(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := fmt.Sprint(l.contacts())
-			if _, err := crm.Upsert(t.Context(), Contact{LeadID: "lead_3", Email: full.Email, LastName: full.LastName, FirstName: full.FirstName}); err != nil {
+			if _, err := crm.Upsert(t.Context(), Contact{LeadID: "lead_3", Email: full.Email}); err != nil {
 				t.Fatal(err)
 			}
 			if after := fmt.Sprint(l.contacts()); after != before {
 				t.Errorf("it was\n%s\nand is\n%s", before, after)
+			}
+			if _, err := crm.Upsert(t.Context(), Contact{LeadID: "lead_4", Email: "ann@example.com"}); err != nil || len(l.contacts()) != 2 {
+				t.Errorf("a person of whom only the address is known: %v, contacts %v", err, l.contacts())
 			}
 		})
 	}
@@ -160,7 +163,9 @@ func TestPartialUpdate(t *testing.T) {
 
 func TestReceiver(t *testing.T) {
 	nobody := func(d *events.MeetingBookedData) { d.Lead.Email, d.Meeting.Attendee.Email = nil, nil }
-	nameless := func(d *events.MeetingBookedData) { d.Lead.Name, d.Lead.Username, d.Meeting.Title = nil, nil, nil }
+	nameless := func(d *events.MeetingBookedData) {
+		d.Lead.Name, d.Meeting.Attendee.Name, d.Meeting.Title = nil, nil, nil
+	}
 	for _, c := range []struct {
 		name     string
 		change   func(d *events.MeetingBookedData)
@@ -173,7 +178,8 @@ func TestReceiver(t *testing.T) {
 		{"booked", func(*events.MeetingBookedData) {}, false, secret, 204, "lastname:Okonedo-Vale", 1},
 		{"by somebody without an address", func(d *events.MeetingBookedData) { d.Lead.Email = nil }, false, secret, 204, "email:renee@lumenfjord.example.com", 1},
 		{"by nobody", nobody, false, secret, 204, "[]", 0},
-		{"without names", nameless, false, secret, 204, "lastname:renee@lumenfjord.example.com", 1},
+		{"without names", nameless, false, secret, 204, "[map[email:renee@lumenfjord.example.com]]", 1},
+		{"with the name in the form", func(d *events.MeetingBookedData) { d.Lead.Name = nil }, false, secret, 204, "lastname:Okonedo-Vale", 1},
 		{"without a time", func(d *events.MeetingBookedData) { d.Meeting.Start = events.Time{} }, false, secret, 204, "lastname:Okonedo-Vale", 0},
 		{"without an end", func(d *events.MeetingBookedData) { d.Meeting.End = events.Time{} }, false, secret, 204, "lastname:Okonedo-Vale", 1},
 		{"in a test", func(*events.MeetingBookedData) {}, true, secret, 204, "[]", 0},

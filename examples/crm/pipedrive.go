@@ -32,13 +32,22 @@ func (p *pipedrive) Upsert(ctx context.Context, c Contact) (string, error) {
 	if err := p.call(ctx, "GET", "/api/v2/persons/search?"+query.Encode(), nil, &found); err != nil {
 		return "", err
 	}
-	person := map[string]any{"name": strings.TrimSpace(c.FirstName + " " + c.LastName)}
+	person := map[string]any{}
+	if c.LastName != "" {
+		person["name"] = strings.TrimSpace(c.FirstName + " " + c.LastName)
+	}
 	if c.Score != nil && p.scoreField != "" {
 		person["custom_fields"] = map[string]any{p.scoreField: *c.Score}
 	}
 	if items := found.Data.Items; len(items) > 0 { // without emails, which would replace those that are there
 		id := strconv.Itoa(items[0].Item.ID)
+		if len(person) == 0 {
+			return id, nil
+		}
 		return id, p.call(ctx, "PATCH", "/api/v2/persons/"+id, person, nil)
+	}
+	if c.LastName == "" {
+		person["name"] = c.Email // a new person must have one
 	}
 	person["emails"] = []any{map[string]any{"value": c.Email, "primary": true, "label": "work"}}
 	var created struct{ Data struct{ ID int } }

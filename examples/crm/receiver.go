@@ -32,9 +32,9 @@ type CRM interface {
 // A Contact is what a CRM gets of a lead.
 type Contact struct {
 	LeadID, Email       string // always there
-	FirstName, LastName string // LastName is always there
-	Company, JobTitle   string // empty when unknown
-	Score               *int   // nil when the event does not tell
+	FirstName, LastName string // empty when unknown, as are the following
+	Company, JobTitle   string
+	Score               *int // nil when the event does not tell
 }
 
 // A Meeting is what a CRM gets of a booked meeting.
@@ -114,7 +114,7 @@ func (r *receiver) scored(ctx context.Context, at time.Time, d events.LeadScored
 	if newest, err := newest(ctx, d.Lead.ID, at); err != nil || !newest {
 		return err
 	}
-	c := contact(d.Lead, *d.Lead.Email)
+	c := contact(d.Lead, *d.Lead.Email, nil)
 	c.Score, c.Company = score, events.Value(d.Enrichment.Company.Name)
 	if jobs := d.Enrichment.Experience; len(jobs) > 0 && events.Value(jobs[0].Current) {
 		c.JobTitle = events.Value(jobs[0].Title)
@@ -130,7 +130,7 @@ func (r *receiver) booked(ctx context.Context, d events.MeetingBookedData) error
 		r.log.Warn("a meeting without an address: add it by hand", "lead", d.Lead.ID, "meeting", d.Meeting.ID)
 		return nil
 	}
-	id, err := r.crm.Upsert(ctx, contact(d.Lead, email))
+	id, err := r.crm.Upsert(ctx, contact(d.Lead, email, d.Meeting.Attendee.Name))
 	if err != nil || d.Meeting.Start.IsZero() { // a calendar may not tell when
 		return err
 	}
@@ -145,14 +145,12 @@ func (r *receiver) booked(ctx context.Context, d events.MeetingBookedData) error
 	return r.crm.Book(ctx, id, m)
 }
 
-// contact is what every event tells of a lead.
-func contact(l events.Lead, email string) Contact {
+// contact is what every event tells of a lead. The name of the booking form does
+// where the lead has none.
+func contact(l events.Lead, email string, name *string) Contact {
 	c := Contact{LeadID: l.ID, Email: strings.ToLower(strings.TrimSpace(email))}
-	names := strings.Fields(events.Value(l.Name))
-	if len(names) > 0 {
+	if names := strings.Fields(cmp.Or(events.Value(l.Name), events.Value(name))); len(names) > 0 {
 		c.FirstName, c.LastName = strings.Join(names[:len(names)-1], " "), names[len(names)-1]
-	} else {
-		c.LastName = cmp.Or(events.Value(l.Username), c.Email) // CRMs want one
 	}
 	return c
 }

@@ -20,7 +20,10 @@ func newSalesforce(client *http.Client, url, token string) CRM {
 // Upsert goes by the lead's ID, since the address of a contact is no external ID.
 // A company is an Account of its own in Salesforce, and left out here.
 func (s *salesforce) Upsert(ctx context.Context, c Contact) (string, error) {
-	f := map[string]any{"LastName": cut(c.LastName, 80), "Email": c.Email}
+	f := map[string]any{"Email": c.Email}
+	if c.LastName != "" {
+		f["LastName"] = cut(c.LastName, 80)
+	}
 	if c.FirstName != "" {
 		f["FirstName"] = cut(c.FirstName, 40)
 	}
@@ -30,7 +33,12 @@ func (s *salesforce) Upsert(ctx context.Context, c Contact) (string, error) {
 	if c.Score != nil {
 		f["AutoReach_Score__c"] = *c.Score
 	}
-	return s.upsert(ctx, "Contact/AutoReach_Lead_Id__c", c.LeadID, f)
+	id, err := s.upsert(ctx, "Contact/AutoReach_Lead_Id__c", c.LeadID, f)
+	if c.LastName == "" && refusedWith(err, http.StatusBadRequest) { // a new contact must have one
+		f["LastName"] = cut(c.Email, 80)
+		id, err = s.upsert(ctx, "Contact/AutoReach_Lead_Id__c", c.LeadID, f)
+	}
+	return id, err
 }
 
 func (s *salesforce) Book(ctx context.Context, contact string, m Meeting) error {
