@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/autoreach/webhook/events"
 	"github.com/autoreach/webhook/examples/internal/standin"
@@ -134,6 +135,24 @@ func crash(t *testing.T, l *local, n int64) (crashed bool) {
 		t.Errorf("died after call %d: contacts %v, meetings %v", n, contacts, meetings)
 	}
 	return crashed
+}
+
+// A score that comes late does not count, whether it or the newer one qualifies.
+func TestLateScore(t *testing.T) {
+	for _, c := range []struct{ first, late, contacts int }{{87, 40, 1}, {40, 87, 0}} {
+		l := locals()[0]
+		s := sender(t, process(t, database(t), l.connect(http.DefaultClient)))
+		if err := s.Emit(t.Context(), events.LeadScored, scored("lead_1", "ann@example.com", c.first)); err != nil {
+			t.Error(err)
+		}
+		if err := s.EmitAt(t.Context(), events.LeadScored, scored("lead_1", "ann@example.com", c.late), time.Now().Add(-time.Hour)); err != nil {
+			t.Error(err)
+		}
+		if got := l.contacts(); len(got) != c.contacts {
+			t.Errorf("%d, and late %d: contacts %v, want %d", c.first, c.late, got, c.contacts)
+		}
+		l.api.Close()
+	}
 }
 
 // An update must not take away what it does not know.

@@ -100,6 +100,9 @@ func (r *receiver) handle(ctx context.Context, m verify.Message) error {
 }
 
 func (r *receiver) scored(ctx context.Context, at time.Time, d events.LeadScoredData) error {
+	if newest, err := newest(ctx, d.Lead.ID, at); err != nil || !newest {
+		return err
+	}
 	score := d.Score.Overall
 	switch {
 	case score == nil || *score < r.minScore:
@@ -110,9 +113,6 @@ func (r *receiver) scored(ctx context.Context, at time.Time, d events.LeadScored
 		// there twice once it is found. The event that has it will come.
 		r.log.Info("no address yet", "lead", d.Lead.ID)
 		return nil
-	}
-	if newest, err := newest(ctx, d.Lead.ID, at); err != nil || !newest {
-		return err
 	}
 	c := contact(d.Lead, *d.Lead.Email, nil)
 	c.Score, c.Company = score, events.Value(d.Enrichment.Company.Name)
