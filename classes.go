@@ -24,6 +24,8 @@ const (
 	ClassHeaders       = string(exchange.ClassHeaders)       // the answer's headers are too large
 	ClassRedirect      = string(exchange.ClassRedirect)      // 3xx; redirects are not followed
 	ClassStatus        = string(exchange.ClassStatus)        // any other answer that is not 2xx
+	ClassFormat        = "format"                            // the event could not be put into the endpoint's format; nothing was sent, and it would fail again
+	ClassUnknownFormat = "unknown_format"                    // the sender does not know the endpoint's format just now; nothing was sent
 	ClassCanceled      = string(exchange.ClassCanceled)      // the sender stopped; says nothing about the endpoint
 	ClassInternal      = string(exchange.ClassInternal)      // the sender's own fault; says nothing about the endpoint
 )

@@ -21,6 +21,7 @@ type Dispatcher struct {
 	exclusive Exclusive // the store, if it is one
 	options   Options
 	catalogue catalogue
+	formats   formats
 	policy    *guard.Policy
 	client    *exchange.Client
 	append    *group.Group[EventRecord, Appended]
@@ -53,6 +54,9 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 		})
 	}
 	if d.catalogue, err = newCatalogue(o.Events); err != nil {
+		return nil, err
+	}
+	if d.formats, err = newFormats(o.Formats); err != nil {
 		return nil, err
 	}
 	dialer := guard.NewDialer(d.policy, &net.Dialer{KeepAlive: 30 * time.Second})

@@ -42,13 +42,13 @@ func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (E
 			Message: fmt.Sprintf("has its %d webhooks already, disabled ones counted; delete one that is not needed", limit),
 		}}}
 	}
-	return public(e), err
+	return d.public(e), err
 }
 
 // Endpoint returns one endpoint with its health. A foreign one is
 // [ErrNotFound].
 func (d *Dispatcher) Endpoint(ctx context.Context, account, id string) (EndpointRecord, error) {
-	return d.endpoint(ctx, d.store, account, id, public)
+	return d.endpoint(ctx, d.store, account, id, d.public)
 }
 
 func (d *Dispatcher) endpoint(ctx context.Context, tx Tx, account, id string, show func(Endpoint) Endpoint) (EndpointRecord, error) {
@@ -67,7 +67,7 @@ func (d *Dispatcher) endpoint(ctx context.Context, tx Tx, account, id string, sh
 func (d *Dispatcher) ListEndpoints(ctx context.Context, q EndpointQuery) ([]EndpointRecord, error) {
 	found, err := d.store.Endpoints(ctx, q)
 	for i := range found {
-		found[i].Endpoint = public(found[i].Endpoint)
+		found[i].Endpoint = d.public(found[i].Endpoint)
 	}
 	return found, err
 }
@@ -146,7 +146,7 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 		} else if err == nil {
 			d.wake()
 		}
-		return public(e), err
+		return d.public(e), err
 	}
 }
 
@@ -232,7 +232,8 @@ func (d *Dispatcher) EndRotation(ctx context.Context, account, id string) (Endpo
 }
 
 // public is an endpoint without its secrets.
-func public(e Endpoint) Endpoint {
+func (d *Dispatcher) public(e Endpoint) Endpoint {
+	e.SentAs = d.sentAs(&e)
 	e.HasSecret, e.Rotating = e.Secret != "", e.rotating(time.Now())
 	if !e.Rotating {
 		e.OldSecretUntil = time.Time{}

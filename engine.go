@@ -150,7 +150,7 @@ func (e *engine) limits(l *lane) pace.Limits {
 	if in == 0 {
 		in = e.o.MaxInFlight
 	}
-	return pace.Limits{MaxInFlight: in, PerSecond: c.PerSecond, FIFO: c.FIFO}
+	return pace.Limits{MaxInFlight: in, PerSecond: l.target.perSecond(), FIFO: c.FIFO}
 }
 
 // hands is how many deliveries of the lane are sent and not settled.

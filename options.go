@@ -21,6 +21,12 @@ type Options struct {
 	// or append(events.All(), its own...).
 	Events []events.Type
 
+	// Formats are formats of the host's own, beside json, slack, discord and
+	// teams; one with the name of one of the last three takes its place. Every
+	// process needs those that endpoints have: deliveries in a format that a
+	// process does not know fail there, and are tried again.
+	Formats []Format
+
 	// Rules for endpoints.
 
 	EndpointLimit     func(account string) int // endpoints that an account may have; lowering it removes none. Default 10 for every account
@@ -30,7 +36,7 @@ type Options struct {
 
 	// Emitting.
 
-	MaxPayload int           // bytes of the encoded payload. Default 262,144; at most 16 MiB
+	MaxPayload int           // bytes of the encoded payload, and of what a format makes of it. Default 262,144; at most 16 MiB
 	KeyWindow  time.Duration // how long an Event.Key refuses a second event. Default 24 h, at least 1 min
 
 	// Delivering.

@@ -41,6 +41,7 @@ type EndpointPatch struct {
 	Name        Field[string]            `json:"name"`
 	URL         Field[string]            `json:"url"`
 	Events      Field[[]EventType]       `json:"events"`
+	Format      Field[string]            `json:"format"` // "" has it chosen by the URL
 	Secret      Field[Secret]            `json:"secret"`
 	Headers     Field[map[string]string] `json:"headers"` // all of them
 	Timeout     Field[time.Duration]     `json:"timeout"` // nanoseconds in JSON
@@ -59,6 +60,7 @@ func (p EndpointPatch) apply(e *Endpoint) {
 	p.Name.apply(&e.Name)
 	p.URL.apply(&e.URL)
 	p.Events.apply(&e.Events)
+	p.Format.apply(&e.Format)
 	p.Headers.apply(&e.Headers)
 	p.Timeout.apply(&e.Timeout)
 	p.MaxInFlight.apply(&e.MaxInFlight)
@@ -88,6 +90,8 @@ func (p *EndpointPatch) sets(field string) bool {
 		return p.URL.IsSet
 	case "events":
 		return p.Events.IsSet
+	case "format":
+		return p.Format.IsSet
 	case "secret":
 		return p.Secret.IsSet
 	case "headers":

@@ -22,6 +22,7 @@ const (
 	ReasonMissed     Reason = "missed"     // the endpoint had been disabled by the engine when the event was emitted
 	ReasonDiscarded  Reason = "discarded"  // somebody dismissed it while it waited
 	ReasonUnreadable Reason = "unreadable" // the stored event cannot be read
+	ReasonFormat     Reason = "format"     // the event could not be put into the endpoint's format; the attempt says why
 )
 
 // Attempt is one request that was sent for a delivery, and what came back.
@@ -202,6 +203,8 @@ func (r Reason) Sentence(attempts int) string {
 		return "emitted while the webhook was disabled after failing"
 	case ReasonDiscarded:
 		return "discarded on request"
+	case ReasonFormat:
+		return "the event could not be put into the webhook's format"
 	case ReasonUnreadable:
 		return "the stored event could not be read"
 	}

@@ -68,6 +68,7 @@ func (d *Dispatcher) problems(e *Endpoint) problems {
 	d.checkName(&p, e)
 	d.checkURL(&p, e)
 	d.checkEvents(&p, e)
+	d.checkFormat(&p, e)
 	checkSecret(&p, e.Secret)
 	checkHeaders(&p, e)
 	if e.Timeout != 0 && (e.Timeout < minTimeout || e.Timeout > maxTimeout) {
@@ -77,7 +78,7 @@ func (d *Dispatcher) problems(e *Endpoint) problems {
 		p.add("max_in_flight", "range", itoa(maxInFlight), "is %d; use 1 to %d, or 0 for the default of %d", e.MaxInFlight, maxInFlight, d.options.MaxInFlight)
 	}
 	if r := e.PerSecond; r != 0 && !(r >= minPerSecond && r <= maxPerSecond) || math.IsNaN(r) {
-		p.add("per_second", "range", "0.001 to 10000", "is %v; use 0.001 to 10000, or 0 for no limit", r)
+		p.add("per_second", "range", "0.001 to 10000", "is %v; use 0.001 to 10000, or 0 for the format's rate", r)
 	}
 	return p
 }

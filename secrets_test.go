@@ -159,10 +159,11 @@ func TestNoSecretLeaves(t *testing.T) {
 
 	const (
 		token    = "query-token-0123456789"
+		path     = "path-token-0123456789" // of a Slack URL, and of those like it
 		header   = "header-value-0123456789"
 		password = "password-in-url-0123456789"
 	)
-	credentials := []string{token, header, password}
+	credentials := []string{token, path, header, password}
 	var secrets []string
 	secret := func(s webhook.Secret) webhook.Secret {
 		secrets = append(secrets, s.Reveal())
@@ -189,7 +190,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	ctx := t.Context()
 	endpoint := func(s webhook.Secret) webhook.Endpoint {
 		return webhook.Endpoint{
-			Account: account, Name: "CRM Sync", URL: srv.URL + "/hook?token=" + token, Events: []webhook.EventType{events.LeadScored},
+			Account: account, Name: "CRM Sync", URL: srv.URL + "/services/" + path + "?token=" + token, Events: []webhook.EventType{events.LeadScored},
 			Secret: s, Headers: map[string]string{"X-Api-Key": header},
 		}
 	}
@@ -215,11 +216,11 @@ func TestNoSecretLeaves(t *testing.T) {
 	for _, change := range []func(*webhook.Endpoint){
 		func(e *webhook.Endpoint) { e.URL = "https://user:" + password + "@crm.example.com/" },
 		func(e *webhook.Endpoint) { e.URL += "#fragment" },
-		func(e *webhook.Endpoint) { e.URL = "https://10.0.0.1/?token=" + token },
+		func(e *webhook.Endpoint) { e.URL = "https://10.0.0.1/" + path + "?token=" + token },
 		func(e *webhook.Endpoint) { e.URL = "https://crm.example.com/?token=" + token + "&bad=%zz" },
 		func(e *webhook.Endpoint) { e.Headers = map[string]string{"X-Api-Key": header + "\n"} },
 		func(e *webhook.Endpoint) { e.Headers = map[string]string{"Host": header} },
-		func(e *webhook.Endpoint) { e.Name, e.Events = "", nil },
+		func(e *webhook.Endpoint) { e.Name, e.Events, e.Format = "", nil, "unknown" },
 	} {
 		e := endpoint(generated)
 		change(&e)
@@ -298,6 +299,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	sent, logged, said, returned := text(&w.wire), text(&w.logs)+output(), text(&w.errs), text(&w.values)
 	// The witness was there.
 	require.Contains(t, sent, token)
+	require.Contains(t, sent, path)
 	require.Contains(t, sent, "X-Webhook-Signature: sha256=")
 	require.Contains(t, logged, "signing failed")
 	require.Contains(t, logged, "Options.Observe")

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -64,7 +65,14 @@ func (e *engine) send(f *flight) (a Attempt, retryAfter time.Duration) {
 		a.Class, a.Error = t.class, t.err.Error()
 		return a, 0
 	}
-	req, err := e.d.request(t, f.delivery.Event.ID, f.delivery.Event.Body, false)
+	ev := f.delivery.Event
+	out, err := e.d.render(t.format, ev.ID, ev.Account, ev.Type, ev.Body, false)
+	if err != nil {
+		e.o.Logger.Error("webhook: format failed", "endpoint", t.config.ID, "format", t.format.Name, "event", ev.ID, "type", ev.Type, "error", errors.Unwrap(err))
+		a.Class, a.Error = ClassFormat, err.Error()
+		return a, 0
+	}
+	req, err := e.d.request(t, ev.ID, out, false)
 	if err != nil {
 		e.o.Logger.Error("webhook: signing failed", "endpoint", t.config.ID, "error", err)
 		a.Class, a.Error = ClassInternal, "the request could not be signed"
@@ -73,7 +81,7 @@ func (e *engine) send(f *flight) (a Attempt, retryAfter time.Duration) {
 	res := e.d.client.Post(f.lane.ctx, req)
 	a = newAttempt(a.N, res)
 	if a.Class == ClassInternal {
-		e.o.Logger.Error("webhook: could not send", "endpoint", t.config.ID, "error", res.Cause)
+		e.o.Logger.Error("webhook: could not send", "endpoint", t.config.ID, "error", hide(fmt.Sprint(res.Cause), t.url))
 	}
 	return a, parseRetryAfter(res.RetryAfter, time.Now(), MaxRetryAfter)
 }
@@ -122,7 +130,7 @@ func (e *engine) landed(f *flight, a Attempt, retryAfter time.Duration) {
 // learn notes what the attempt says about the endpoint. One that the sender
 // cut off or could not make says nothing, and neither does a resend.
 func (e *engine) learn(l *lane, f *flight, a Attempt, retryAfter time.Duration) {
-	if a.Result == ResultInterrupted || a.Class == ClassInternal || f.delivery.Resend {
+	if a.Result == ResultInterrupted || ours(a.Class) || f.delivery.Resend {
 		return
 	}
 	ok := a.Result == ResultDelivered
@@ -134,6 +142,11 @@ func (e *engine) learn(l *lane, f *flight, a Attempt, retryAfter time.Duration) 
 		l.failed, l.fresh, l.proved = 0, false, true
 		l.claim.FailingFor, l.claim.DeadInRow = 0, 0
 	}
+}
+
+// ours says whether a class of failure is the sender's own fault.
+func ours(class string) bool {
+	return class == ClassInternal || class == ClassFormat || class == ClassUnknownFormat
 }
 
 // throttles says whether a status asks to leave the whole endpoint alone.
@@ -154,6 +167,8 @@ func (e *engine) outcome(f *flight, a Attempt, delay time.Duration, retry bool) 
 		o.State = StateDelivered
 	case a.Result == ResultInterrupted:
 		o.State = StatePending
+	case a.Class == ClassFormat: // it would fail again
+		o.State, o.Reason = StateDead, ReasonFormat
 	case d.Resend:
 		o.State, o.Reason = StateDead, ReasonFailed
 	case retry:

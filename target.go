@@ -14,9 +14,10 @@ type target struct {
 	url    *url.URL
 	host   string
 	header http.Header // without what is signed
-	keys   []Key       // the old secret's, if there is one, and the present one's
-	err    error       // why it cannot be sent to
-	class  string      // of err
+	format *Format
+	keys   []Key  // the old secret's, if there is one, and the present one's
+	err    error  // why it cannot be sent to
+	class  string // of err
 }
 
 // newTarget judges the URL again: the row may be older than today's policy.
@@ -27,8 +28,12 @@ func (d *Dispatcher) newTarget(config Endpoint) *target {
 		return t
 	}
 	t.host = t.url.Hostname()
+	if t.format, t.err = d.formats.of(&config, t.url); t.err != nil {
+		t.class = ClassUnknownFormat
+		return t
+	}
 	t.header = http.Header{
-		"Content-Type": {"application/json"},
+		"Content-Type": {typeJSON},
 		"User-Agent":   {d.options.UserAgent},
 	}
 	for name, value := range config.Headers {
@@ -64,8 +69,16 @@ func (d *Dispatcher) timeout(t *target) time.Duration {
 	return d.options.Timeout
 }
 
+// perSecond is how many requests a second the endpoint gets; 0 is no limit.
+func (t *target) perSecond() float64 {
+	if t.config.PerSecond == 0 && t.format != nil {
+		return t.format.PerSecond
+	}
+	return t.config.PerSecond
+}
+
 // request signs one attempt.
-func (d *Dispatcher) request(t *target, id string, body []byte, test bool) (req exchange.Request, err error) {
+func (d *Dispatcher) request(t *target, id string, out rendered, test bool) (req exchange.Request, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = panicError("a signer", r)
@@ -76,14 +89,17 @@ func (d *Dispatcher) request(t *target, id string, body []byte, test bool) (req 
 	for name, values := range t.header {
 		header[name] = values
 	}
+	if out.contentType != typeJSON {
+		header["Content-Type"] = []string{out.contentType}
+	}
 	if test {
 		header[headerTest] = []string{"true"}
 	}
-	s := Signing{ID: id, Timestamp: now, Body: body, Keys: t.activeKeys(now)}
+	s := Signing{ID: id, Timestamp: now, Body: out.body, Keys: t.activeKeys(now)}
 	for _, signer := range d.options.Signers {
 		if err := signer.Sign(header, s); err != nil {
 			return exchange.Request{}, err
 		}
 	}
-	return exchange.Request{URL: t.url, Header: header, Body: body, Timeout: d.timeout(t)}, nil
+	return exchange.Request{URL: t.url, Header: header, Body: out.body, Timeout: d.timeout(t)}, nil
 }

@@ -61,7 +61,12 @@ func (d *Dispatcher) test(ctx context.Context, limit string, e Endpoint, t Event
 	if target.err != nil {
 		return Attempt{}, target.err
 	}
-	req, err := d.request(target, "test_"+newID(), body, true)
+	eventID := "test_" + newID()
+	out, err := d.render(target.format, eventID, e.Account, t, body, true)
+	if err != nil {
+		return Attempt{N: 1, Result: ResultFailed, Class: ClassFormat, Error: err.Error()}, nil
+	}
+	req, err := d.request(target, eventID, out, true)
 	if err != nil {
 		return Attempt{}, err
 	}

@@ -33,6 +33,12 @@
 // X-Webhook-Signature (see [BodySigner]) and the headers of Standard Webhooks
 // (see [StandardSigner]).
 //
+// # Chats
+//
+// An endpoint whose URL is a Slack incoming webhook, or one of Discord, gets a
+// message for people instead; Microsoft Teams has to be named, and a host can
+// add its own: [Endpoint].Format and [Options].Formats.
+//
 // # Receiving
 //
 // Receivers import package verify, which needs the standard library only.
@@ -68,12 +74,13 @@ type Endpoint struct {
 	Name    string            // 1 to 100 characters
 	URL     string            // https, public, at most 2,048 bytes
 	Events  []EventType       // what it receives; one by default, see [Options.EventsPerEndpoint]
+	Format  string            // the name of a [Format]; empty has it chosen by the URL: slack or discord for theirs, else json
 	Secret  Secret            // signs every delivery; at least 16 characters, or empty for unsigned
 	Headers map[string]string // sent with every delivery
 	Timeout time.Duration     // for one attempt, all in all; 0 means [Options.Timeout]
 
 	MaxInFlight int     // requests at a time; 0 means [Options.MaxInFlight]
-	PerSecond   float64 // requests a second on average; 0 means no limit
+	PerSecond   float64 // requests a second on average; 0 means the format's rate: 1 for Slack, no limit for json
 	FIFO        bool    // strictly one after the other, a failing one first retried to its end
 
 	Enabled        bool
@@ -83,8 +90,9 @@ type Endpoint struct {
 	OldSecret      Secret    // the one before, while a rotation lasts
 	OldSecretUntil time.Time // when the rotation ends
 
-	HasSecret bool // in what a Dispatcher returns: Secret is set
-	Rotating  bool // in what a Dispatcher returns: OldSecret still signs
+	HasSecret bool   // in what a Dispatcher returns: Secret is set
+	Rotating  bool   // in what a Dispatcher returns: OldSecret still signs
+	SentAs    string // in what a Dispatcher returns: the name of the format, also when Format is empty
 
 	CreatedAt time.Time // by the store's clock
 	UpdatedAt time.Time

@@ -281,6 +281,12 @@ var mutants = []struct {
 			return rs, err
 		}
 	}},
+	{"loses the format", "PutEndpoint/RoundTrip", func(h *hooked) {
+		h.put = func(e webhook.Endpoint, limit int) (webhook.Endpoint, error) {
+			e.Format = ""
+			return h.Store.PutEndpoint(ctx, e, limit)
+		}
+	}},
 	{"logs oldest first", "Deliveries/NewestFirst", func(h *hooked) {
 		h.log = func(q webhook.DeliveryQuery) ([]webhook.DeliveryRecord, error) {
 			rs, err := h.Store.Deliveries(ctx, q)

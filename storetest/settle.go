@@ -76,14 +76,15 @@ func settleRetry(c *check) {
 
 func settleDead(c *check) {
 	e := c.endpoint()
-	c.emits(3)
+	c.emits(4)
 	h := c.claim(e).Hold
 	ds := c.due(h).Deliveries
 	c.apply(dead(h, ds[0]))
 	c.apply(unsent(webhook.ReasonExpired)(h, ds[1]))
 	c.apply(unsent(webhook.ReasonUnreadable)(h, ds[2]))
+	c.apply(unsent(webhook.ReasonFormat)(h, ds[3]))
 	c.wantIDs("after all died", c.due(h).Deliveries)
-	for i, reason := range []webhook.Reason{webhook.ReasonFailed, webhook.ReasonExpired, webhook.ReasonUnreadable} {
+	for i, reason := range []webhook.Reason{webhook.ReasonFailed, webhook.ReasonExpired, webhook.ReasonUnreadable, webhook.ReasonFormat} {
 		r := c.record(ds[i].ID)
 		if r.State != webhook.StateDead || r.Reason != reason || !r.Undelivered || r.FinishedAt.IsZero() || !r.NextAt.IsZero() {
 			c.Errorf("want dead and undelivered because of %q, got %+v", reason, r)

@@ -265,3 +265,22 @@ func TestWantRetriesLate(t *testing.T) {
 		wantFailure(t, fails(t, f, func() { rcv.WantRetries(time.Hour, 67*time.Minute) }), "before attempt 3, got 1h6m2s")
 	})
 }
+
+// What an endpoint with a format gets is verified and recorded like a payload,
+// which it is not.
+func TestFormat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, rcv := webhooktest.Start(t, nil)
+		slack := webhooktest.Register(t, d, rcv.Network(), webhook.Endpoint{Events: []webhook.EventType{events.LeadScored}, Format: "slack"})
+		emit(t, d, 1)
+		noError(t, d.Drain(t.Context()))
+		rcv.WantVerified(1)
+		slack.WantVerified(1)
+		wantEqual(t, "event", rcv.Last().Event, events.LeadScored)
+		wantEqual(t, "event", slack.Last().Event, "")
+		wantEqual(t, "ID", slack.Last().ID, rcv.Last().ID)
+		if !strings.Contains(string(slack.Last().Body), `"blocks"`) || slack.Last().Decode(new(any)) == nil {
+			t.Errorf("want a message of Slack's, got %s", slack.Last().Body)
+		}
+	})
+}

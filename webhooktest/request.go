@@ -23,7 +23,7 @@ type Request struct {
 	Body    []byte // as it was received
 
 	ID         string            // webhook-id: the event's, the same for every attempt
-	Event      webhook.EventType // the payload's event; "" if the body is something else
+	Event      webhook.EventType // the payload's event; "" if the body is something else, as of an endpoint with a Format
 	OccurredAt time.Time         // the payload's timestamp
 	Data       json.RawMessage   // the payload's data
 	Test       bool              // a test send

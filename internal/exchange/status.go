@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/autoreach/webhook/internal/guard"
 )
 
 const (
@@ -52,13 +54,16 @@ func isRedirect(code int) bool {
 
 // location returns where a redirect points to, in a form fit for showing: only
 // another https URL on a public name, without query, fragment and userinfo,
-// which may hold secrets. Nothing is ever fetched from there.
+// which may hold secrets; of receivers whose paths are secrets too, nothing. Nothing is ever fetched from there.
 func location(h http.Header, asked *url.URL) string {
 	raw := h.Get("Location")
 	if raw == "" || len(raw) > 2048 {
 		return ""
 	}
 	u, err := asked.Parse(raw)
+	if guard.IsCredential(asked) || err == nil && guard.IsCredential(u) {
+		return ""
+	}
 	if err != nil || u.Scheme != "https" || u.Opaque != "" {
 		return ""
 	}

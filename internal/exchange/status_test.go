@@ -3,6 +3,7 @@ package exchange
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -75,4 +76,19 @@ func TestSentences(t *testing.T) {
 	}
 	require.Equal(t, "no answer within 15 s: answer first, then do the work", textNoAnswer(15*time.Second))
 	require.Equal(t, "1.5 s", seconds(1500*time.Millisecond))
+}
+
+// A redirect of a receiver whose path is a credential shows nothing of it, nor
+// does one to such a receiver.
+func TestLocationOfACredential(t *testing.T) {
+	for _, c := range [][2]string{
+		{"https://hooks.slack.com/services/T/B/secret", "/services/T/B/secret/"},
+		{"https://crm.example.com/hook", "https://hooks.zapier.com/hooks/catch/1/secret"},
+		{"https://prod-1.westeurope.logic.azure.com/workflows/secret", "https://elsewhere.example.com/secret"},
+	} {
+		asked, err := url.Parse(c[0])
+		require.NoError(t, err)
+		_, says := statusVerdict(301, http.Header{"Location": {c[1]}}, asked)
+		require.Equal(t, "answered 301; redirects are not followed: enter the final https URL", says)
+	}
 }

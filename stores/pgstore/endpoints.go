@@ -15,6 +15,7 @@ type config struct {
 	Name           string            `json:"name"`
 	URL            string            `json:"url"`
 	Events         []string          `json:"events"`
+	Format         string            `json:"format,omitempty"`
 	Secret         string            `json:"secret,omitempty"`
 	Headers        map[string]string `json:"headers,omitempty"`
 	Timeout        time.Duration     `json:"timeout,omitempty"`
@@ -26,7 +27,7 @@ type config struct {
 
 func encodeConfig(e *webhook.Endpoint) (string, error) {
 	c := config{
-		Name: prose(e.Name), URL: e.URL, Events: e.Events, Secret: e.Secret.Reveal(), Headers: e.Headers, Timeout: e.Timeout,
+		Name: prose(e.Name), URL: e.URL, Events: e.Events, Format: e.Format, Secret: e.Secret.Reveal(), Headers: e.Headers, Timeout: e.Timeout,
 		MaxInFlight: e.MaxInFlight, PerSecond: e.PerSecond, OldSecret: e.OldSecret.Reveal(),
 	}
 	if !e.OldSecretUntil.IsZero() {
@@ -57,7 +58,7 @@ func (r *endpointRow) endpoint() (webhook.Endpoint, error) {
 	e := r.e
 	e.Account, e.DisabledBy, e.DisabledReason = untext(r.account), webhook.DisabledBy(r.by), r.reason
 	e.ChangedBy = untext(r.changedBy)
-	e.Name, e.URL, e.Events, e.Secret, e.Headers = c.Name, c.URL, c.Events, webhook.Secret(c.Secret), c.Headers
+	e.Name, e.URL, e.Events, e.Format, e.Secret, e.Headers = c.Name, c.URL, c.Events, c.Format, webhook.Secret(c.Secret), c.Headers
 	e.Timeout, e.MaxInFlight, e.PerSecond, e.OldSecret = c.Timeout, c.MaxInFlight, c.PerSecond, webhook.Secret(c.OldSecret)
 	if c.OldSecretUntil != nil {
 		e.OldSecretUntil = *c.OldSecretUntil

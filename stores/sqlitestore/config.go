@@ -14,6 +14,7 @@ type config struct {
 	Name           text          `json:"name"`
 	URL            text          `json:"url"`
 	Events         []text        `json:"events,omitempty"`
+	Format         text          `json:"format,omitempty"`
 	Secret         text          `json:"secret,omitempty"`
 	Headers        []header      `json:"headers,omitempty"`
 	Timeout        time.Duration `json:"timeout,omitempty"`
@@ -57,7 +58,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 // file: the place for encryption at rest.
 func seal(e *webhook.Endpoint) ([]byte, error) {
 	c := config{
-		Name: text(e.Name), URL: text(e.URL), Secret: text(e.Secret.Reveal()), Timeout: e.Timeout, MaxInFlight: e.MaxInFlight,
+		Name: text(e.Name), URL: text(e.URL), Format: text(e.Format), Secret: text(e.Secret.Reveal()), Timeout: e.Timeout, MaxInFlight: e.MaxInFlight,
 		PerSecond: e.PerSecond, FIFO: e.FIFO, OldSecret: text(e.OldSecret.Reveal()), OldSecretUntil: e.OldSecretUntil.UTC(),
 	}
 	for _, t := range e.Events {
@@ -76,7 +77,7 @@ func unseal(e *webhook.Endpoint, sealed []byte) error {
 	}
 	e.Name, e.URL, e.Secret, e.Timeout, e.MaxInFlight = string(c.Name), string(c.URL), webhook.Secret(c.Secret), c.Timeout, c.MaxInFlight
 	e.PerSecond, e.FIFO, e.OldSecret, e.OldSecretUntil = c.PerSecond, c.FIFO, webhook.Secret(c.OldSecret), c.OldSecretUntil
-	e.Events, e.Headers = nil, nil
+	e.Format, e.Events, e.Headers = string(c.Format), nil, nil
 	for _, t := range c.Events {
 		e.Events = append(e.Events, webhook.EventType(t))
 	}

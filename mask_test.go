@@ -1,0 +1,76 @@
+package webhook_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
+)
+
+func TestMaskURL(t *testing.T) {
+	for in, want := range map[string]string{
+		slackHook: "https://hooks.slack.com/…", discordHook: "https://discord.com/…", teamsHook: "https://prod-12.westeurope.logic.azure.com/…",
+		"https://hooks.zapier.com/hooks/catch/1/secret/": "https://hooks.zapier.com/…", "https://crm.example.com:8443?x=secret": "https://crm.example.com:8443/…",
+		"https://user:secret@crm.example.com/": "https://crm.example.com/…", "": "", "secret": "…", "https://crm.example.com/%zz secret": "…", "mailto:secret": "…",
+	} {
+		require.Equal(t, want, webhook.MaskURL(in))
+	}
+}
+
+// Whoever prints or logs an endpoint, or what holds one, shows no credential.
+func TestPrintingMasksTheURL(t *testing.T) {
+	e := webhook.Endpoint{ID: "ep_1", Account: account, Name: "Alerts", URL: slackHook, Headers: map[string]string{"X-Api-Key": "XXXXXXXXXXXXXXXXXXXXXXXX"}}
+	patch := webhook.EndpointPatch{URL: webhook.Set(slackHook), Headers: webhook.Set(e.Headers), Name: webhook.Set("Alerts")}
+	for _, v := range []any{e, &e, []webhook.Endpoint{e}, webhook.EndpointRecord{Endpoint: e}, []webhook.EndpointRecord{{Endpoint: e}},
+		webhook.Claim{Config: e}, webhook.Batch{Config: &e}, patch, &patch, map[string]any{"e": e}} {
+		var b strings.Builder
+		fmt.Fprintf(&b, "%v %+v %#v %s\n", v, v, v, v)
+		slog.New(slog.NewTextHandler(&b, nil)).Info("x", "v", v)
+		require.NotContains(t, b.String(), "XXXX", "%T", v)
+		require.NotContains(t, b.String(), "/services/", "%T", v)
+		if _, holds := v.(webhook.Batch); !holds { // which prints a pointer
+			require.Contains(t, b.String(), "Alerts", "%T", v)
+			require.Contains(t, b.String(), "hooks.slack.com", "%T", v)
+		}
+	}
+	require.Equal(t, slackHook, e.URL)
+	require.Equal(t, "XXXXXXXXXXXXXXXXXXXXXXXX", e.Headers["X-Api-Key"])
+	var b strings.Builder
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "endpoint", e)
+	require.Contains(t, b.String(), `"endpoint":{"id":"ep_1","account":"acct_1","name":"Alerts","url":"https://hooks.slack.com/…","enabled":false}`)
+}
+
+// A transport of the host's says which URL it failed for, and it is not logged.
+func TestTransportsErrorIsMasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logged lockedBuffer
+		d, err := webhook.New(webhook.NewMemoryStore(nil), &webhook.Options{
+			Transport: refusing{}, Retry: webhook.Schedule{}, Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+		})
+		require.NoError(t, err)
+		w := &world{t: t, d: d}
+		_, err = d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "x", URL: slackHook + "?a=b", Events: []webhook.EventType{events.LeadScored}})
+		require.NoError(t, err)
+		w.emit(1)
+		w.drain()
+		time.Sleep(time.Second)
+		require.Contains(t, text(&logged), "https://hooks.slack.com/…")
+		require.NotContains(t, text(&logged), "XXXX")
+	})
+}
+
+type refusing struct{}
+
+func (refusing) RoundTrip(r *http.Request) (*http.Response, error) {
+	return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: errors.New("egress says no to " + r.URL.RequestURI())}
+}
