@@ -112,6 +112,7 @@ var verdicts = map[webhooktest.Behaviour]verdict{
 	webhooktest.CertificateNotYetValid:      {0, webhook.ClassTLSCert, "the TLS certificate is not valid before 2099-01-01", connected},
 	webhooktest.CertificateWrongHost:        {0, webhook.ClassTLSWrongHost, "the TLS certificate is not valid for 127.0.0.1", connected}, // the URL's own host
 	webhooktest.CertificateUnknownAuthority: {0, webhook.ClassTLSAuthority, "the TLS certificate is not signed by a known authority: install it with its intermediate certificates", connected},
+	webhooktest.CertificateChainOversize:    {0, webhook.ClassTLS, "the TLS handshake is larger than 32 KiB: send the certificate and its intermediates only", connected},
 	webhooktest.ClientCertificate:           {0, webhook.ClassTLSClientCert, wantsCert, connected},
 	webhooktest.ClientCertificateTLS12:      {0, webhook.ClassTLSClientCert, wantsCert, connected},
 	webhooktest.TLSOldVersion:               {0, webhook.ClassTLSVersion, "no common TLS version: TLS 1.2 or newer is needed", connected},

@@ -78,6 +78,7 @@ const (
 	CertificateNotYetValid      Behaviour = "certificate not yet valid"        // before 2099-01-01
 	CertificateWrongHost        Behaviour = "certificate of another host"      // of www.example.com
 	CertificateUnknownAuthority Behaviour = "certificate of unknown authority" // that [Hostile.TLS] does not trust
+	CertificateChainOversize    Behaviour = "certificate chain too large"      // 64 KiB of certificates behind a good one
 	ClientCertificate           Behaviour = "client certificate"               // asks for one, in TLS 1.3, where it says so only after the handshake
 	ClientCertificateTLS12      Behaviour = "client certificate in TLS 1.2"    // asks for one in the handshake
 	TLSOldVersion               Behaviour = "TLS 1.1"                          // and nothing newer

@@ -80,6 +80,7 @@ var scripts = []script{
 	inTLS(CertificateNotYetValid, notYetValid, always(ok)),
 	inTLS(CertificateWrongHost, wrongHost, always(ok)),
 	inTLS(CertificateUnknownAuthority, unknownAuthority, always(ok)),
+	inTLS(CertificateChainOversize, oversizeChain, always(ok)),
 	inTLS(ClientCertificate, asksForCertificate, always(ok)),
 	inTLS(ClientCertificateTLS12, asksForCertificateTLS12, always(ok)),
 	inTLS(TLSOldVersion, oldVersion, always(ok)),

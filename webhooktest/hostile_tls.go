@@ -94,6 +94,17 @@ func wrongHost() *tls.Config {
 
 func unknownAuthority() *tls.Config { return authorities().unknown.issue(nil) }
 
+// oversizeChain is of small certificates that all differ: what a client makes
+// of each is many times as large, and made once only of equal ones.
+var oversizeChain = sync.OnceValue(func() *tls.Config {
+	c := authorities().trusted.issue(nil)
+	chain := &c.Certificates[0].Certificate
+	for size := 0; size < 64<<10; size += len((*chain)[len(*chain)-1]) {
+		*chain = append(*chain, newAuthority().cert.Raw)
+	}
+	return c
+})
+
 func asksForCertificate() *tls.Config {
 	c := authorities().trusted.issue(nil)
 	c.ClientAuth = tls.RequireAnyClientCert

@@ -55,6 +55,7 @@ const (
 	textTLSALPN       = "the endpoint does not offer HTTP/1.1 over TLS"
 	textTLSName       = "the endpoint does not know this host name (TLS)"
 	textTLSClosed     = "the connection was closed during the TLS handshake"
+	textTLSTooLarge   = "the TLS handshake is larger than 32 KiB: send the certificate and its intermediates only"
 	textTLS           = "the TLS handshake failed"
 	textNotHTTP       = "the answer is not HTTP/1.1"
 	textHeaders       = "the answer's headers are larger than 64 KiB"

@@ -29,8 +29,14 @@ const (
 	// MaxExcerptBytes bounds what is kept of a response.
 	MaxExcerptBytes = 16 << 10
 
-	maxHeadBytes    = 64 << 10 // status line and headers, interim answers included
-	maxBodyBytes    = 64 << 10 // read at most; the rest costs the connection
+	maxHeadBytes = 64 << 10 // status line and headers, interim answers included
+	maxBodyBytes = 64 << 10 // read at most; the rest costs the connection
+
+	// What is read off a socket, for TLS too: certificates take ten times their
+	// size once they are parsed, and records may hold a byte each or none.
+	maxHandshakeBytes = 32 << 10 // a chain has 3 to 10 KiB, and lists of authorities 16
+	maxWireBytes      = 1 << 20  // in an exchange
+
 	idlePerHost     = 64
 	maxIdle         = 1024 // about 10 KiB each with TLS
 	idleConnTimeout = 90 * time.Second

@@ -38,6 +38,7 @@ func (c *conn) silent(deadline time.Time) bool {
 	if !time.Now().Before(c.expires) || c.SetDeadline(deadline) != nil {
 		return false
 	}
+	c.socket.allow(maxWireBytes)
 	c.socket.polling = true
 	n, err := c.Read(c.probe[:])
 	c.socket.polling = false
@@ -85,10 +86,12 @@ type socket struct {
 	raw     syscall.RawConn // nil: it cannot be asked without waiting
 	polling bool            // Read does not wait
 	wrote   bool            // at least a byte
+	read    int             // bytes so far
+	limit   int             // of read
 }
 
 func newSocket(c net.Conn) *socket {
-	s := &socket{Conn: c}
+	s := &socket{Conn: c, limit: maxWireBytes}
 	if sc, ok := c.(syscall.Conn); ok && canPoll {
 		s.raw, _ = sc.SyscallConn()
 	}
@@ -97,16 +100,26 @@ func newSocket(c net.Conn) *socket {
 
 // Read fails as if its deadline had passed when it is polling and nothing has
 // come. TLS recovers from that.
-func (s *socket) Read(p []byte) (int, error) {
+func (s *socket) Read(p []byte) (n int, err error) {
+	if s.read >= s.limit {
+		return 0, errTooMuch
+	}
+	p = p[:min(len(p), s.limit-s.read)]
 	switch {
 	case !s.polling:
-		return s.Conn.Read(p)
+		n, err = s.Conn.Read(p)
 	case s.raw != nil:
-		return poll(s.raw, p)
+		n, err = poll(s.raw, p)
+	default:
+		s.SetReadDeadline(time.Now().Add(time.Millisecond))
+		n, err = s.Conn.Read(p)
 	}
-	s.SetReadDeadline(time.Now().Add(time.Millisecond))
-	return s.Conn.Read(p)
+	s.read += n
+	return n, err
 }
+
+// allow bounds what may be read from now on.
+func (s *socket) allow(n int) { s.limit = s.read + n }
 
 func (s *socket) Write(p []byte) (int, error) {
 	n, err := s.Conn.Write(p)

@@ -65,10 +65,14 @@ func (d *dialer) dial(x *exchange) (_ *conn, err error) {
 	c.Conn = c.socket
 	if x.URL.Scheme == "https" {
 		x.phase = phaseTLS
-		over := tls.Client(c.socket, d.config(x, host))
+		c.socket.allow(maxHandshakeBytes)
+		cfg := d.config(x, host)
+		cfg.ClientSessionCache = sessions{cfg.ClientSessionCache, c.socket}
+		over := tls.Client(c.socket, cfg)
 		if err := over.HandshakeContext(ctx); err != nil {
 			return nil, err
 		}
+		c.socket.allow(maxWireBytes)
 		c.Conn = over
 	}
 	if err := c.SetDeadline(x.deadline); err != nil {
@@ -90,4 +94,27 @@ func (d *dialer) config(x *exchange, host string) *tls.Config {
 		}
 	}
 	return cfg
+}
+
+// sessions keeps the TLS sessions of a connection, to be resumed by another.
+// Tickets are as large as the endpoint makes them, and with each the
+// certificates are kept: a session that is larger than usual is not.
+type sessions struct {
+	tls.ClientSessionCache
+	of *socket
+}
+
+const (
+	maxTicketBytes  = 4 << 10
+	maxSessionBytes = 16 << 10 // of the handshake and what came with it
+)
+
+// Put implements tls.ClientSessionCache.
+func (s sessions) Put(key string, session *tls.ClientSessionState) {
+	if session != nil {
+		if ticket, _, _ := session.ResumptionState(); len(ticket) > maxTicketBytes || s.of.read > maxSessionBytes {
+			return
+		}
+	}
+	s.ClientSessionCache.Put(key, session)
 }

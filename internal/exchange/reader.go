@@ -13,6 +13,7 @@ import (
 var (
 	errNotHTTP = errors.New("exchange: the answer is not HTTP/1.1")
 	errHeaders = errors.New("exchange: the answer's headers are too large")
+	errTooMuch = errors.New("exchange: too many bytes came for one exchange")
 )
 
 // reader reads one answer off a connection: its head, then as an io.Reader its

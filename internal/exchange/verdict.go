@@ -55,11 +55,14 @@ func (x *exchange) classify(err error) (Class, string) {
 		}
 		return ClassDNS, textNoDNS
 	}
+	if errors.Is(err, errTooMuch) && x.phase == phaseTLS {
+		return ClassTLS, textTLSTooLarge
+	}
 	if class, text := x.classifyTLS(err); class != "" {
 		return class, text
 	}
 	// A transport that was given leaves nothing but net/http's words.
-	if errors.Is(err, errHeaders) || strings.Contains(err.Error(), "response headers exceeded") {
+	if errors.Is(err, errHeaders) || errors.Is(err, errTooMuch) || strings.Contains(err.Error(), "response headers exceeded") {
 		return ClassHeaders, textHeaders
 	}
 	if errors.Is(err, errNotHTTP) || strings.Contains(err.Error(), "malformed") {
