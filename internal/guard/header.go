@@ -77,6 +77,9 @@ func reserved(name string) bool {
 		}
 		return '-'
 	}, asciiLower(name))
+	if slices.Contains(customersOwn, name) {
+		return false
+	}
 	return slices.Contains(reservedNames, name) ||
 		slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) ||
 		slices.ContainsFunc(reservedSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) }) ||
@@ -104,6 +107,10 @@ var reservedPrefixes = []string{
 	// Orders to the proxies of a service mesh.
 	"x-envoy-", "l5d-",
 }
+
+// customersOwn fall under a prefix above and are credentials all the same: with
+// these a request passes Cloudflare Access on its way to the receiver.
+var customersOwn = []string{"cf-access-client-id", "cf-access-client-secret"}
 
 // reservedSuffixes are claims of a client's address: X-Real-IP, True-Client-IP,
 // CF-Connecting-IPv6, X-Azure-ClientIP.

@@ -33,6 +33,8 @@ func TestGoodHeadersAreSentUnchanged(t *testing.T) {
 		headerRow{Name: "x_custom.name", Value: ""},
 		headerRow{Name: "X-Relationship", Value: "1"},
 		headerRow{Name: "Tea", Value: "1"},
+		headerRow{Name: "CF-Access-Client-Id", Value: "7f.access"},
+		headerRow{Name: "CF-Access-Client-Secret", Value: "abc"},
 		headerRow{Name: strings.Repeat("a", MaxHeaderNameBytes), Value: strings.Repeat("b", MaxHeaderValueBytes)},
 	)
 	for _, row := range rows {
@@ -80,7 +82,7 @@ func TestReservedHeaders(t *testing.T) {
 		X-aws-ec2-metadata-token-ttl-seconds X-aliyun-ecs-metadata-token X-Metadata-Token X-Vault-Request
 		Webhook-Id Webhook-Timestamp Webhook-Signature X-Webhook-Signature X-Webhook-Anything Svix-Id
 		Idempotency-Key X-Idempotency-Key Max-Forwards Early-Data CDN-Loop Client-Cert Sec-WebSocket-Key
-		X-Envoy-Original-Dst-Host X-Client-IPv6 X-Pseudo-IPv4 l5d-dst-override`) {
+		CF-Access-Jwt-Assertion CF-Access-Authenticated-User-Email CF-Ray X-Envoy-Original-Dst-Host X-Client-IPv6 X-Pseudo-IPv4 l5d-dst-override`) {
 		for _, spelling := range []string{name, strings.ToLower(name), strings.ToUpper(name),
 			strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", ".")} {
 			if code := wantRefusal(t, Header(spelling, "1")); code != CodeHeaderReserved {
