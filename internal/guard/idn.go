@@ -21,7 +21,7 @@ func toALabel(label string) (string, *Refusal) {
 			return "", refuse(CodeURLIDN, "The part of the host name that starts with xn-- is not valid: write the name in its own letters instead.")
 		}
 		if refusal := checkULabel(decoded); refusal != nil {
-			return "", refusal
+			return "", refuse(CodeURLIDN, "The part of the host name that starts with xn-- stands for what international names cannot hold: use another name of your receiver, in letters, digits and hyphens.")
 		}
 		// A second spelling of a label would be a second name for it.
 		if again, ok := encodePunycode(decoded); !ok || again != encoded {
