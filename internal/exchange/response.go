@@ -77,7 +77,7 @@ func (a *answer) frame() error {
 		}
 		a.length = int64(n)
 	}
-	ambiguous := a.chunked && a.length >= 0
+	ambiguous := len(codings) > 0 && a.length >= 0 // HTTP/1.0 has no codings, and may be a lie
 	switch {
 	case a.status/100 == 1, a.status == http.StatusNoContent, a.status == http.StatusNotModified:
 		a.chunked, a.length = false, 0
