@@ -40,6 +40,7 @@ const (
 	textNoName        = "the host name does not exist in DNS: check the URL"
 	textNoDNS         = "the host name could not be resolved just now: its name servers gave no usable answer"
 	textAddress       = "address not allowed: webhooks are sent to public addresses only"
+	textPlainAddress  = "address not allowed for plain http: enter an https URL with a public address"
 	textPlainHTTP     = "plain http is not allowed: enter an https URL"
 	textRefused       = "connection refused: nothing listens on this port"
 	textUnreachable   = "the host cannot be reached over the network"
@@ -128,7 +129,12 @@ var errnos = map[syscall.Errno]Class{
 	syscall.ENETUNREACH: ClassUnreachable, 10051: ClassUnreachable,
 	syscall.EHOSTDOWN: ClassUnreachable, 10064: ClassUnreachable,
 	syscall.EACCES: ClassUnreachable, 10013: ClassUnreachable,
-	syscall.EPERM:     ClassUnreachable,
+	syscall.EPERM: ClassUnreachable,
+	// What routers on the way say by ICMP, or this machine's link.
+	syscall.ENETDOWN: ClassUnreachable, 10050: ClassUnreachable,
+	syscall.ENOPROTOOPT: ClassUnreachable, 10042: ClassUnreachable,
+	syscall.EOPNOTSUPP: ClassUnreachable, 10045: ClassUnreachable,
+	syscall.EPROTO:    ClassUnreachable,
 	syscall.ETIMEDOUT: ClassConnect, 10060: ClassConnect,
 	// Out of descriptors, ports or memory: this side's fault.
 	syscall.EMFILE: ClassInternal, 10024: ClassInternal,

@@ -239,6 +239,16 @@ func TestDialErrors(t *testing.T) {
 		require.NotContains(t, res.Error, "10.0.0")
 		requireSentence(t, res)
 	}
+	// Over plain http the address may be public, and is refused all the same.
+	refuses := func(context.Context, string, string) (net.Conn, error) {
+		return nil, &guard.Refusal{Code: "url_address", Reason: "10.0.0.7"}
+	}
+	c, err := New(Options{Dial: refuses, DialPlain: refuses})
+	require.NoError(t, err)
+	res := post(c, mustURL(t, "http://hooks.example.com/"), time.Second)
+	require.Equal(t, ClassAddress, res.Class)
+	require.Equal(t, textPlainAddress, res.Error)
+	requireSentence(t, res)
 	for errno, class := range errnos {
 		c, err := New(Options{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, &net.OpError{Err: errno} }})
 		require.NoError(t, err)
@@ -256,12 +266,12 @@ func TestDialErrors(t *testing.T) {
 	}
 	// A dialer that heeds only its context ends with the attempt.
 	before := runtime.NumGoroutine()
-	c, err := New(Options{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	c, err = New(Options{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}})
 	require.NoError(t, err)
-	res := post(c, u, 50*time.Millisecond)
+	res = post(c, u, 50*time.Millisecond)
 	require.Equal(t, ClassConnect, res.Class, "%+v", res)
 	settled(t, before)
 }

@@ -47,6 +47,9 @@ func (x *exchange) timeoutVerdict() (Class, string) {
 
 func (x *exchange) classify(err error) (Class, string) {
 	if refusal := (*guard.Refusal)(nil); errors.As(err, &refusal) {
+		if x.URL.Scheme == "http" { // it may be public
+			return ClassAddress, textPlainAddress
+		}
 		return ClassAddress, textAddress
 	}
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {

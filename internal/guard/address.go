@@ -11,6 +11,11 @@ func refusedAddress() *Refusal {
 	return refuse(CodeURLAddress, "Address not allowed: use the public address of your receiver.")
 }
 
+// refusedPlain is the same for every address of an http:// target.
+func refusedPlain() *Refusal {
+	return refuse(CodeURLAddress, "Address not allowed for plain http: use https and the public address of your receiver.")
+}
+
 // Addr judges one address: nil, or a *[Refusal]. Public addresses and those
 // inside Allow pass.
 func (p *Policy) Addr(a netip.Addr) error {
@@ -24,7 +29,7 @@ func (p *Policy) Addr(a netip.Addr) error {
 // plainAddr judges the address of an http:// target, which has to be opened.
 func (p *Policy) plainAddr(a netip.Addr) error {
 	if !p.plainHTTP() || !p.allows(canonical(a)) {
-		return refusedAddress()
+		return refusedPlain()
 	}
 	return nil
 }

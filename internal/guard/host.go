@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 )
@@ -50,10 +51,9 @@ func (p *Policy) literal(scheme string, a netip.Addr) *Refusal {
 	if scheme == "http" {
 		judge = p.plainAddr
 	}
-	if judge(a) != nil {
-		return refusedAddress()
-	}
-	return nil
+	var refusal *Refusal
+	errors.As(judge(a), &refusal)
+	return refusal
 }
 
 // asciiName judges the shape of a name without its trailing dot and returns it
