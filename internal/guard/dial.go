@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -64,6 +65,22 @@ func NewDialer(p *Policy, base *net.Dialer) *Dialer {
 	return d
 }
 
+// maxTries bounds how many addresses of a name one dial tries. An answer of the
+// DNS may hold some thousand, each of somebody who never asked for a connection.
+const maxTries = 16
+
+var errTries = errors.New("guard: the name has too many addresses that cannot be connected to")
+
+// triesKey is where a dial's context has the number of addresses it tried.
+type triesKey struct{}
+
+func countTry(ctx context.Context) error {
+	if tries, ok := ctx.Value(triesKey{}).(*atomic.Int32); ok && tries.Add(1) > maxTries {
+		return errTries
+	}
+	return nil
+}
+
 type controlFunc = func(ctx context.Context, network, address string, c syscall.RawConn) error
 
 func chain(guard controlFunc, base *net.Dialer) controlFunc {
@@ -71,6 +88,9 @@ func chain(guard controlFunc, base *net.Dialer) controlFunc {
 	after, older := base.ControlContext, base.Control
 	return func(ctx context.Context, network, address string, c syscall.RawConn) error {
 		if err := guard(ctx, network, address, c); err != nil {
+			return err
+		}
+		if err := countTry(ctx); err != nil {
 			return err
 		}
 		switch {
@@ -105,6 +125,7 @@ func dial(ctx context.Context, d *net.Dialer, network, address string) (net.Conn
 	if err != nil || host == "" {
 		return nil, refusedAddress()
 	}
+	ctx = context.WithValue(ctx, triesKey{}, new(atomic.Int32))
 	conn, err := d.DialContext(ctx, network, net.JoinHostPort(DialHost(host), port))
 	if err != nil {
 		return nil, withoutAddresses(network, err)

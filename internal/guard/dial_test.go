@@ -222,6 +222,9 @@ func TestPlainHTTPReachesOpenedPrefixesOnly(t *testing.T) {
 	opened.PlainHTTP, opened.Allow[0] = false, netip.Prefix{} // d has a copy
 	_, err = d.DialPlainContext(t.Context(), "tcp", "out.example.net:"+port)
 	wantRefusal(t, err)
+	if !strings.Contains(err.Error(), "use https") { // the address may be public
+		t.Errorf("%v", err)
+	}
 	conn, err := d.DialPlainContext(t.Context(), "tcp", "in.example.net:"+port)
 	if err != nil {
 		t.Fatal(err)
@@ -282,6 +285,26 @@ func TestControlsOfTheBaseRunAfterTheGuard(t *testing.T) {
 	wantRefusal(t, err)
 	if _, err = NewDialer(nil, base).DialContext(t.Context(), "tcp", "8.8.8.8:443"); !errors.Is(err, errIntercepted) || ran != 1 {
 		t.Errorf("%v, ran %d times", err, ran)
+	}
+}
+
+// A name with thousands of addresses does not make a sender knock at each.
+func TestTriesAreBounded(t *testing.T) {
+	var answer []string
+	for i := range 200 {
+		answer = append(answer, netip.AddrFrom4([4]byte{93, 184, 216, byte(i)}).String())
+	}
+	answer[1], answer[2] = "10.0.0.1", "127.0.0.1" // not tried, so not counted
+	dns, passed := newFakeDNS(map[string][]string{"many.example.net": answer}), &recorder{}
+	d := NewDialer(nil, passed.base(dns))
+	for range 2 { // each dial has as many
+		passed.reset()
+		if _, err := d.DialContext(t.Context(), "tcp", "many.example.net:443"); err == nil {
+			t.Error("connected")
+		}
+		if got := passed.list(); len(got) != maxTries || slices.Contains(got, "10.0.0.1") {
+			t.Errorf("tried %d: %v", len(got), got)
+		}
 	}
 }
 
