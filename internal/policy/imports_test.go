@@ -79,6 +79,8 @@ var rules = []rule{
 	},
 	{dirs: "internal/chat", own: []string{"events"}, tests: []string{"internal/chatpeer"}, testsExt: []string{testify}},
 	{dirs: "internal/chatpeer"}, // judges what internal/chat makes, and shares nothing with it
+	// What the tests of both SQL stores share.
+	{dirs: "internal/atrest", own: []string{".", "events", "webhooktest"}},
 	{dirs: "internal/*", own: []string{"internal/*"}, testsExt: []string{testify}},
 	{dirs: "verify", own: []string{"internal/signature"}, tests: []string{"verify/verifytest", "events"}},
 	{dirs: "verify/sqlonce", own: []string{"verify"}},
@@ -94,7 +96,7 @@ var rules = []rule{
 	{
 		dirs: "stores/**", ext: []string{"*"},
 		own:   []string{".", "events", "verify"},
-		tests: []string{"verify/**", "storetest", "webhooktest", "console", "internal/pgserver"},
+		tests: []string{"verify/**", "storetest", "webhooktest", "console", "internal/pgserver", "internal/atrest"},
 	},
 	{
 		dirs: "examples/**", ext: []string{"*"},
