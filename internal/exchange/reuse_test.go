@@ -304,6 +304,24 @@ func TestGivenTransport(t *testing.T) {
 	}
 }
 
+// With net/http's own transport a 101 that nothing follows does not hold the
+// attempt: its body would ignore the deadline.
+func TestGivenTransportUpgraded(t *testing.T) {
+	w := serve(t, func(p *peer) {
+		p.request()
+		p.say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		p.hang()
+	})
+	rt := &http.Transport{}
+	defer rt.CloseIdleConnections()
+	c, err := New(Options{Transport: rt})
+	require.NoError(t, err)
+	res := post(c, w.url("http"), 10*time.Second)
+	require.Equal(t, ClassStatus, res.Class, "%+v", res)
+	require.Equal(t, 101, res.Status)
+	require.Less(t, res.Took, 5*time.Second)
+}
+
 // A trace in the caller's context is not the exchange's: with net/http's
 // transport a Got1xxResponse hook would lift the bound on interim answers.
 func TestHidesTrace(t *testing.T) {

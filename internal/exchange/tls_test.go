@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -142,6 +143,38 @@ func TestTLS(t *testing.T) {
 				require.Zero(t, w.requests.Load(), "nothing may be sent to a server that was not verified")
 			}
 		})
+	}
+}
+
+// The name that is asked for and verified is the URL's, whatever the operator's
+// configuration holds, and has no final dot; an address is none.
+func TestServerName(t *testing.T) {
+	a := newAuthority(t)
+	cfg := a.issue(t, "hooks.example.com", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	asked := make(chan string, 1)
+	cfg.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) { asked <- h.ServerName; return nil, nil }
+	w := serve(t, func(p *peer) {
+		over := tls.Server(p.Conn, cfg)
+		if over.Handshake() == nil {
+			p.Conn = over
+			p.br.Reset(over)
+			keep(ok)(p)
+		}
+	})
+	roots := a.roots()
+	roots.ServerName = "elsewhere.example.com"
+	for host, want := range map[string]struct {
+		name  string
+		class Class
+	}{
+		"hooks.example.com": {"hooks.example.com", ""}, "hooks.example.com.:8443": {"hooks.example.com", ""},
+		"elsewhere.example.com": {"elsewhere.example.com", ClassTLSWrongHost},
+		"127.0.0.1":             {"", ClassTLSWrongHost}, "[2606:4700::1]:8443": {"", ClassTLSWrongHost},
+	} {
+		res := post(named(t, w, roots), &url.URL{Scheme: "https", Host: host, Path: "/"}, 10*time.Second)
+		require.Equal(t, want.class, res.Class, "%s: %+v", host, res)
+		require.Equal(t, want.name, <-asked, host)
+		requireSentence(t, res)
 	}
 }
 

@@ -130,6 +130,27 @@ func TestURLLengthIsBoundedAfterNormalisingToo(t *testing.T) {
 	}
 }
 
+// The bounds of DNS and of a URL, to the byte.
+func TestURLBounds(t *testing.T) {
+	name := strings.Repeat(strings.Repeat("a", 61)+".", 4) + "com" // 251 characters
+	for raw, ok := range map[string]bool{
+		"https://a." + name + "/":                                     true, // 253
+		"https://a." + name + "./":                                    true,
+		"https://ab." + name + "/":                                    false,
+		"https://" + strings.Repeat("a", 63) + ".com/":                true,
+		"https://" + strings.Repeat("a", 64) + ".com/":                false,
+		"https://example.com/" + strings.Repeat("a", MaxURLBytes-20):  true,
+		"https://example.com/" + strings.Repeat("a", MaxURLBytes-19):  false,
+		"https://example.com./" + strings.Repeat("a", MaxURLBytes-20): false, // as given
+		"https://example.com:65535/":                                  true,
+		"https://example.com:1/":                                      true,
+	} {
+		if _, err := (*Policy)(nil).URL(raw); (err == nil) != ok {
+			t.Errorf("%.80s (%d bytes): %v", raw, len(raw), err)
+		}
+	}
+}
+
 func TestOpenedPrefixes(t *testing.T) {
 	https := policy("127.0.0.0/8", "10.20.0.0/16", "::1/128")
 	plain := policy("127.0.0.0/8", "10.20.0.0/16", "::1/128")
