@@ -88,7 +88,7 @@ func (v *Verifier) parseStandard(h http.Header, c *claim) error {
 	if err := v.checkTime(unix); err != nil {
 		return err
 	}
-	if c.list, err = signature.ParseSignatures(list); err != nil {
+	if c.list, err = signature.ParseSignatures(list, signature.Versions{V1: true}); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrMalformed, headerSignature, err)
 	}
 	c.standard, c.id, c.unix = true, id, unix

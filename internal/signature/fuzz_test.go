@@ -40,16 +40,74 @@ func FuzzParseSignatures(f *testing.F) {
 	k := NewKey([]byte("key"))
 	f.Add(k.Standard("a", 1, nil) + " v1a,AAAA " + k.Standard("b", 1, nil))
 	f.Add(strings.Repeat(" ", 40))
+	f.Add(k.Standard("a", 1, nil) + " " + vectorEntry)
+	f.Add(strings.Repeat(vectorEntry+" ", 5))
 	f.Fuzz(func(t *testing.T, header string) {
-		list, err := ParseSignatures(header)
-		if (err == nil) != (list.Len() > 0) {
-			t.Fatalf("%d entries, %v", list.Len(), err)
-		}
-		// Each entry kept stands in the header in its only text.
-		for _, sum := range list.sums[:list.Len()] {
-			if !strings.Contains(header, "v1,"+base64.StdEncoding.EncodeToString(sum[:])) {
-				t.Errorf("%q: an entry out of nowhere", header)
+		for _, want := range []Versions{{V1: true}, {V1a: true}, {true, true}} {
+			list, err := ParseSignatures(header, want)
+			if (err == nil) != (list.n+list.m > 0) {
+				t.Fatalf("%d and %d entries, %v", list.n, list.m, err)
 			}
+			if list.n > 0 && !want.V1 || list.m > 0 && !want.V1a {
+				t.Errorf("%q: an entry that was not wanted", header)
+			}
+			// Each entry kept stands in the header in its only text.
+			for _, sum := range list.sums[:list.n] {
+				if !strings.Contains(header, "v1,"+base64.StdEncoding.EncodeToString(sum[:])) {
+					t.Errorf("%q: an entry out of nowhere", header)
+				}
+			}
+			for _, sig := range list.asymmetric[:list.m] {
+				if !strings.Contains(header, "v1a,"+base64.StdEncoding.EncodeToString(sig[:])) {
+					t.Errorf("%q: an entry out of nowhere", header)
+				}
+			}
+		}
+	})
+}
+
+func FuzzParsePrivateKey(f *testing.F) {
+	for _, s := range []string{vectorPrivate, "whsk_", "whsk_A===", vectorPublic, "whsec_AAAA", "whsk_" + strings.Repeat("A", 43) + "="} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		k, err := ParsePrivateKey(text)
+		if err != nil {
+			if rest, ok := strings.CutPrefix(text, "whsk_"); ok && len(rest) > 12 && strings.Contains(err.Error(), rest) {
+				t.Errorf("%q: the error holds the key", text)
+			}
+			return
+		}
+		b, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsk_"))
+		if again, errText := PrivateText(b); err != nil || errText != nil || again != text {
+			t.Fatalf("%q: decoded leniently: %v, %v", text, err, errText)
+		}
+		list, err := ParseSignatures(k.Standard("id", 1, []byte(text)), Versions{V1a: true})
+		if err != nil || !list.MatchPublic(mustPublic(t, k.Public()), StandardMessage("id", 1, []byte(text))) {
+			t.Errorf("%q: it does not verify: %v", text, err)
+		}
+	})
+}
+
+func FuzzParsePublicKey(f *testing.F) {
+	for _, s := range []string{vectorPublic, "whpk_", "whpk_A===", vectorPrivate, "whpk_" + strings.Repeat("A", 43) + "="} {
+		f.Add(s)
+	}
+	sig, err := base64.StdEncoding.DecodeString(vectorEntry[len("v1a,"):])
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		k, err := ParsePublicKey(text)
+		if err != nil {
+			return
+		}
+		if PublicText(k.key) != text {
+			t.Errorf("%q: decoded leniently", text)
+		}
+		// Whatever the key is, only the one it belongs to gets through.
+		if got := k.Verify(StandardMessage(vectorID, vectorUnix, []byte(vectorBody)), sig); got != (text == vectorPublic) {
+			t.Errorf("%q: verifies %v", text, got)
 		}
 	})
 }

@@ -1,7 +1,7 @@
 // Package signature computes and parses the signatures of a webhook delivery:
-// X-Webhook-Signature (HMAC-SHA256 of the body, in hex) and the symmetric
-// scheme of Standard Webhooks (HMAC-SHA256 of "{id}.{timestamp}.{body}", in
-// base64). It does no I/O and reads no clock; the sender and the verifier
+// X-Webhook-Signature (HMAC-SHA256 of the body, in hex) and the two schemes of
+// Standard Webhooks (v1, HMAC-SHA256, and v1a, ed25519, of
+// "{id}.{timestamp}.{body}", in base64). It does no I/O and reads no clock; the sender and the verifier
 // share it so that both sides follow one set of rules.
 package signature
 

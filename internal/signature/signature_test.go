@@ -168,12 +168,12 @@ func TestParseSignatures(t *testing.T) {
 		{"31 bytes", "v1," + strings.Repeat("A", 42) + "==", 0, ErrNoV1},
 		{"tab between", a + "\t" + b, 0, ErrNoV1},
 	} {
-		list, err := ParseSignatures(c.header)
+		list, err := ParseSignatures(c.header, Versions{V1: true})
 		if !errors.Is(err, c.err) || list.Len() != c.n {
 			t.Errorf("%s: %d entries, %v; want %d, %v", c.name, list.Len(), err, c.n, c.err)
 		}
 	}
-	list, _ := ParseSignatures(b + " " + a)
+	list, _ := ParseSignatures(b+" "+a, Versions{V1: true})
 	sum, other := k.StandardSum("a", 1, nil), k.StandardSum("c", 1, nil)
 	if !list.Match(&sum) || list.Match(&other) || list.Match(new([Size]byte)) {
 		t.Error("Match is wrong")

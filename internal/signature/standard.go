@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"encoding/base64"
 	"errors"
@@ -12,16 +13,23 @@ import (
 const (
 	MaxIDBytes        = 256  // webhook-id
 	MaxSignatures     = 32   // entries of webhook-signature, of any version
+	MaxAsymmetric     = 4    // of them v1a, where those are wanted: each costs as much as hundreds of v1
 	MaxSignatureBytes = 4096 // webhook-signature as a whole
 	// MaxTimestamp is the last second of the year 9999. Below it no difference
 	// of two times can overflow.
 	MaxTimestamp = 253402300799
 )
 
-const versionPrefix = "v1,"
+const (
+	versionPrefix    = "v1,"
+	asymmetricPrefix = "v1a,"
+)
 
-// encodedSize is the length of a signature in padded base64.
-const encodedSize = (Size + 2) / 3 * 4
+// The lengths of signatures in padded base64.
+const (
+	encodedSize           = (Size + 2) / 3 * 4
+	encodedAsymmetricSize = (ed25519.SignatureSize + 2) / 3 * 4
+)
 
 // strict refuses encodings whose unused bits are not zero, so that a signature
 // has one text only.
@@ -74,24 +82,36 @@ func ParseTimestamp(text string) (unix int64, ok bool) {
 
 // Errors of ParseSignatures. Each says the bound or the form, never the header.
 var (
-	ErrListTooLong = errors.New("longer than 4096 bytes")
-	ErrListEntries = errors.New("more than 32 entries")
-	ErrNoV1        = errors.New("no entry of the form v1,<base64 of 32 bytes>")
+	ErrListTooLong    = errors.New("longer than 4096 bytes")
+	ErrListEntries    = errors.New("more than 32 entries")
+	ErrListAsymmetric = errors.New("more than 4 v1a entries")
+	ErrNoV1           = errors.New("no entry of the form v1,<base64 of 32 bytes>")
+	ErrNoV1a          = errors.New("no entry of the form v1a,<base64 of 64 bytes>")
+	ErrNoEntry        = errors.New("no entry of the form v1,<base64 of 32 bytes> or v1a,<base64 of 64 bytes>")
 )
 
-// Signatures holds the v1 entries of a webhook-signature header.
+// Versions says which entries of webhook-signature are wanted. It comes from
+// the keys that a verifier has.
+type Versions struct {
+	V1  bool // HMAC-SHA256
+	V1a bool // ed25519
+}
+
+// Signatures holds the wanted entries of a webhook-signature header.
 type Signatures struct {
-	sums [MaxSignatures][Size]byte
-	n    int
+	sums       [MaxSignatures][Size]byte
+	n          int
+	asymmetric [MaxAsymmetric][ed25519.SignatureSize]byte
+	m          int
 }
 
 // ParseSignatures decodes webhook-signature: entries "{version},{value}"
 // separated by single spaces. A v1 value must be the padded standard base64 of
-// exactly 32 bytes. Entries of other versions, and entries that are no
-// signature at all, can match nothing and are passed over as the reference
-// libraries do, so that a sender may add versions; they count towards the
-// bounds. At least one v1 entry must remain.
-func ParseSignatures(header string) (list Signatures, err error) {
+// exactly 32 bytes, a v1a value that of 64. Entries of versions that are not
+// wanted, and entries that are no signature at all, can match nothing and are
+// passed over as the reference libraries do, so that a sender may add versions;
+// they count towards the bounds. At least one wanted entry must remain.
+func ParseSignatures(header string, want Versions) (list Signatures, err error) {
 	if len(header) > MaxSignatureBytes {
 		return list, ErrListTooLong
 	}
@@ -101,34 +121,49 @@ func ParseSignatures(header string) (list Signatures, err error) {
 	for rest, more := header, true; more; {
 		var entry string
 		entry, rest, more = strings.Cut(rest, " ")
-		if parseEntry(entry, &list.sums[list.n]) {
+		var sig [ed25519.SignatureSize]byte
+		switch {
+		case want.V1 && parseEntry(entry, versionPrefix, list.sums[list.n][:]):
 			list.n++
+		case want.V1a && parseEntry(entry, asymmetricPrefix, sig[:]):
+			if list.m == MaxAsymmetric {
+				return Signatures{}, ErrListAsymmetric
+			}
+			list.asymmetric[list.m] = sig
+			list.m++
 		}
 	}
-	if list.n == 0 {
+	switch {
+	case list.n+list.m > 0:
+		return list, nil
+	case !want.V1a:
 		return list, ErrNoV1
+	case !want.V1:
+		return list, ErrNoV1a
 	}
-	return list, nil
+	return list, ErrNoEntry
 }
 
-func parseEntry(entry string, sum *[Size]byte) bool {
-	if len(entry) != len(versionPrefix)+encodedSize || !strings.HasPrefix(entry, versionPrefix) {
+// parseEntry decodes an entry into sig, which has the length of its signature.
+func parseEntry(entry, prefix string, sig []byte) bool {
+	encoded := (len(sig) + 2) / 3 * 4
+	if len(entry) != len(prefix)+encoded || !strings.HasPrefix(entry, prefix) {
 		return false
 	}
-	var text [encodedSize]byte
-	copy(text[:], entry[len(versionPrefix):])
+	var text [encodedAsymmetricSize]byte
+	copy(text[:], entry[len(prefix):])
 	// The decoder skips line breaks; what it skips is missing in n.
-	var decoded [encodedSize / 4 * 3]byte
-	n, err := strict.Decode(decoded[:], text[:])
-	if err != nil || n != Size {
+	var decoded [encodedAsymmetricSize / 4 * 3]byte
+	n, err := strict.Decode(decoded[:], text[:encoded])
+	if err != nil || n != len(sig) {
 		return false
 	}
-	copy(sum[:], decoded[:])
+	copy(sig, decoded[:])
 	return true
 }
 
-// Match reports whether sum is one of the signatures. Each comparison takes the
-// same time whatever the bytes are.
+// Match reports whether sum is one of the v1 signatures. Each comparison takes
+// the same time whatever the bytes are.
 func (l *Signatures) Match(sum *[Size]byte) bool {
 	for i := range l.sums[:l.n] {
 		if hmac.Equal(l.sums[i][:], sum[:]) {
@@ -138,5 +173,19 @@ func (l *Signatures) Match(sum *[Size]byte) bool {
 	return false
 }
 
+// MatchPublic reports whether one of the v1a signatures is the key's of the
+// message.
+func (l *Signatures) MatchPublic(key *PublicKey, message []byte) bool {
+	for i := range l.asymmetric[:l.m] {
+		if key.Verify(message, l.asymmetric[i][:]) {
+			return true
+		}
+	}
+	return false
+}
+
 // Len returns the number of v1 entries.
 func (l *Signatures) Len() int { return l.n }
+
+// LenAsymmetric returns the number of v1a entries.
+func (l *Signatures) LenAsymmetric() int { return l.m }
