@@ -88,7 +88,9 @@ func (v *Verifier) parseStandard(h http.Header, c *claim) error {
 	if err := v.checkTime(unix); err != nil {
 		return err
 	}
-	if c.list, err = signature.ParseSignatures(list, signature.Versions{V1: true}); err != nil {
+	// The keys that are there say what is looked at, never the header.
+	want := signature.Versions{V1: len(v.keys) > 0, V1a: len(v.public) > 0}
+	if c.list, err = signature.ParseSignatures(list, want); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrMalformed, headerSignature, err)
 	}
 	c.standard, c.id, c.unix = true, id, unix

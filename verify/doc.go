@@ -50,6 +50,13 @@
 // three webhook-* headers and replay the rest for ever. [BodyOnly] never looks
 // at the webhook-* headers.
 //
+// # Public keys
+//
+// A sender may sign with an ed25519 key as well: webhook-signature then has an
+// entry v1a. Whoever verifies needs the public key only, whpk_…, which nobody
+// can sign with; see [NewPublic] and [Options.PublicKeys]. There is no such
+// signature in X-Webhook-Signature.
+//
 // # What a request must look like
 //
 // The checks run from the cheapest to the dearest, each before the next:
@@ -69,6 +76,9 @@
 // you rotate at the sender, and drop the old one when the overlap is over. While
 // it lasts X-Webhook-Signature is still made with the old secret and
 // webhook-signature with both, so the receiver needs both.
+//
+// A public key needs no such overlap at the sender: put the new one into
+// [Options.PublicKeys] before the sender begins to sign with it.
 //
 // # Testing your receiver
 //

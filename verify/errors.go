@@ -13,10 +13,11 @@ var (
 	ErrNoSignature = errors.New("webhook: no signature")
 	// ErrMalformed: a header is there, but more than once or not in its exact
 	// form (such as another algorithm, wrong length, white space, too many
-	// signatures).
+	// signatures, none of a kind that there is a key for).
 	ErrMalformed = errors.New("webhook: malformed signature header")
 	// ErrMismatch: well-formed, but no secret gives this signature for this
-	// body: the wrong secret, or a body that was changed on the way.
+	// body, and it is by no public key: the wrong one, or a body that was changed
+	// on the way.
 	ErrMismatch = errors.New("webhook: signature does not match")
 	// ErrTooOld: webhook-timestamp lies Options.Tolerance or more in the past.
 	// The error says by how many seconds.

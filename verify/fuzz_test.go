@@ -57,6 +57,58 @@ func FuzzVerifyHeaders(f *testing.F) {
 	})
 }
 
+// Whatever the entries of webhook-signature are, only the true ones get
+// through, each for the key of its kind.
+func FuzzVerifyPublic(f *testing.F) {
+	const stamp = "1795429530"
+	now := time.Unix(1795429530, 0)
+	signingKey, public := "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==",
+		"whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+	opts := verify.Options{Now: func() time.Time { return now }}
+	keys := mustPublic(f, public, &opts)
+	opts.Scheme, opts.PublicKeys = verify.ReplayProtected, []string{public}
+	both := mustNew(f, secret, &opts)
+	private, err := signature.ParsePrivateKey(signingKey)
+	if err != nil {
+		f.Fatal(err)
+	}
+	standard := signature.NewKey([]byte(secret))
+	v1, v1a := standard.Standard("evt_1", now.Unix(), body), private.Standard("evt_1", now.Unix(), body)
+	f.Add(body, "evt_1", v1+" "+v1a)
+	f.Add(body, "evt_1", v1a+" v1a,AAAA "+v1a)
+	f.Add(body, "evt_2", "v1,"+v1a[4:]+" v1a,"+v1[3:])
+	f.Add(body, "evt.1", "v1a, v1a")
+	f.Fuzz(func(t *testing.T, body []byte, id, list string) {
+		h := http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {stamp}, "Webhook-Signature": {list}}
+		genuine := bytes.Contains([]byte(list), []byte(private.Standard(id, now.Unix(), body)))
+		if keys.VerifyHeaders(body, h) == nil && !genuine {
+			t.Error("accepted without the true signature")
+		}
+		genuine = genuine || bytes.Contains([]byte(list), []byte(standard.Standard(id, now.Unix(), body)))
+		if both.VerifyHeaders(body, h) == nil && !genuine {
+			t.Error("accepted without a true signature")
+		}
+	})
+}
+
+func FuzzNewPublic(f *testing.F) {
+	for _, s := range []string{"", "whpk_", "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=", "whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", whsec, "\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, key string) {
+		v, err := verify.NewPublic(key, nil)
+		if err != nil {
+			return
+		}
+		if _, err := verify.New(key, nil); err == nil {
+			t.Errorf("%q is a public key, and was accepted as a secret", key)
+		}
+		if v.VerifyHeaders(body, signed(t, key[5:], body, nil)) == nil {
+			t.Errorf("%q: it was taken for a secret", key)
+		}
+	})
+}
+
 func FuzzNew(f *testing.F) {
 	for _, s := range []string{"", " ", "x\n", whsec, "whsec_", "whpk_x", "\xff"} {
 		f.Add(s)

@@ -16,6 +16,7 @@ const (
 	maxTolerance       = 24 * time.Hour
 	maxMaxBody   int64 = 1 << 30
 	maxMore            = 8
+	maxPublic          = 8
 )
 
 // Options are the settings of a Verifier. nil and the zero value are legal and
@@ -30,6 +31,13 @@ type Options struct {
 
 	// MoreKeys is the same for raw keys (see NewKey). Default none.
 	MoreKeys [][]byte
+
+	// PublicKeys are ed25519 keys in the form whpk_…, at most 8, beside the
+	// secret of New or the public key of NewPublic; default none. A request is
+	// genuine when a v1a entry of its webhook-signature is by one of them, as it
+	// is when a v1 entry is by one of the secrets. An entry is never checked
+	// against keys of the other kind. It is an error beside BodyOnly.
+	PublicKeys []string
 
 	// Scheme says which signature a request must carry. Default Any; see there
 	// why ReplayProtected is the better choice for deliveries of this library.
@@ -74,6 +82,12 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if n := len(out.MoreSecrets) + len(out.MoreKeys); n > maxMore {
 		return out, fmt.Errorf("verify: Options.MoreSecrets and Options.MoreKeys have %d entries, want at most %d", n, maxMore)
+	}
+	if n := len(out.PublicKeys); n > maxPublic {
+		return out, fmt.Errorf("verify: Options.PublicKeys has %d entries, want at most %d", n, maxPublic)
+	}
+	if len(out.PublicKeys) > 0 && out.Scheme == BodyOnly {
+		return out, errors.New("verify: Options.PublicKeys needs webhook-signature, which Scheme BodyOnly does not look at")
 	}
 	if out.Tolerance == 0 {
 		out.Tolerance = DefaultTolerance

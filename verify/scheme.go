@@ -14,7 +14,8 @@ const (
 	// ReplayProtected when the sender sends them.
 	Any Scheme = iota
 	// ReplayProtected accepts Standard Webhooks signatures only
-	// (webhook-signature over id, time and body). Stripping headers leads to a
+	// (webhook-signature over id, time and body; v1 where there are secrets, v1a
+	// where there are public keys). Stripping headers leads to a
 	// refusal, not to a weaker check.
 	ReplayProtected
 	// BodyOnly accepts X-Webhook-Signature only and ignores the webhook-*

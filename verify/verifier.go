@@ -17,12 +17,14 @@ const (
 	maxStandardKey = 64
 )
 
-// Verifier checks requests against one or more secrets. It is safe for
-// concurrent use. Keep it: a kept Verifier checks an X-Webhook-Signature
-// without allocating memory. The zero value is not usable; call New.
+// Verifier checks requests against one or more secrets and public keys. It is
+// safe for concurrent use. Keep it: a kept Verifier checks an
+// X-Webhook-Signature without allocating memory. The zero value is not usable;
+// call New.
 type Verifier struct {
-	keys []keyPair
-	opt  Options // defaults filled in, secrets removed
+	keys   []keyPair
+	public []*signature.PublicKey
+	opt    Options // defaults filled in, secrets removed
 }
 
 // keyPair holds the keys of one secret, which differ for whsec_ secrets only.
@@ -53,7 +55,7 @@ func New(secret string, opts *Options) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verify: secret: %w", err)
 	}
-	return build(pair, opt)
+	return build(opt, pair)
 }
 
 // NewKey returns a Verifier for a key that is bytes rather than text; both
@@ -68,11 +70,40 @@ func NewKey(key []byte, opts *Options) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verify: key: %w", err)
 	}
-	return build(pair, opt)
+	return build(opt, pair)
 }
 
-func build(first keyPair, opt Options) (*Verifier, error) {
-	v := &Verifier{keys: []keyPair{first}, opt: opt}
+// NewPublic returns a Verifier for an ed25519 public key: whpk_ and the base64
+// of its 32 bytes. A request must carry webhook-signature with a v1a entry by
+// that key, or by one of Options.PublicKeys. Whoever has the key can verify and
+// not sign.
+//
+// There is no other scheme for such keys: Any means ReplayProtected here, and
+// BodyOnly is refused. The error names what is wrong with a key, such as a
+// private key in its place. nil options are legal.
+func NewPublic(key string, opts *Options) (*Verifier, error) {
+	opt, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if opt.Scheme == BodyOnly {
+		return nil, errors.New("verify: a public key needs webhook-signature, which Options.Scheme BodyOnly does not look at")
+	}
+	opt.Scheme = ReplayProtected
+	k, err := signature.ParsePublicKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("verify: public key: %w", err)
+	}
+	v, err := build(opt)
+	if err != nil {
+		return nil, err
+	}
+	v.public = append(v.public, k)
+	return v, nil
+}
+
+func build(opt Options, first ...keyPair) (*Verifier, error) {
+	v := &Verifier{keys: first, opt: opt}
 	// Not kept in text, so that printing a Verifier cannot show them.
 	v.opt.MoreSecrets, v.opt.MoreKeys = nil, nil
 	for i, secret := range opt.MoreSecrets {
@@ -89,6 +120,13 @@ func build(first keyPair, opt Options) (*Verifier, error) {
 		}
 		v.keys = append(v.keys, pair)
 	}
+	for i, key := range opt.PublicKeys {
+		k, err := signature.ParsePublicKey(key)
+		if err != nil {
+			return nil, fmt.Errorf("verify: Options.PublicKeys[%d]: %w", i, err)
+		}
+		v.public = append(v.public, k)
+	}
 	return v, nil
 }
 
@@ -104,6 +142,9 @@ func textKeys(secret string, scheme Scheme) (pair keyPair, err error) {
 		return pair, nil
 	}
 	key, err := signature.StandardKey(secret, minStandardKey, maxStandardKey)
+	if errors.Is(err, signature.ErrPrefix) {
+		return keyPair{}, fmt.Errorf("%w; a public key goes to NewPublic or Options.PublicKeys", err)
+	}
 	if err != nil {
 		return keyPair{}, err
 	}
@@ -154,7 +195,8 @@ func (v *Verifier) VerifyHeaders(body []byte, h http.Header) error {
 	return v.check(&c, body)
 }
 
-// check compares the claimed signature with the true one of every secret.
+// check compares the claimed signature with the true one of every secret, and
+// has it verified by every public key.
 func (v *Verifier) check(c *claim, body []byte) error {
 	if !c.standard {
 		return v.checkBodyOnly(&c.sum, body)
@@ -162,6 +204,14 @@ func (v *Verifier) check(c *claim, body []byte) error {
 	for _, k := range v.keys {
 		if sum := k.standard.StandardSum(c.id, c.unix, body); c.list.Match(&sum) {
 			return nil
+		}
+	}
+	if c.list.LenAsymmetric() > 0 {
+		message := signature.StandardMessage(c.id, c.unix, body)
+		for _, k := range v.public {
+			if c.list.MatchPublic(k, message) {
+				return nil
+			}
 		}
 	}
 	return ErrMismatch

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/autoreach/webhook/internal/signature"
@@ -41,6 +42,21 @@ type Options struct {
 	OccurredAt time.Time
 	// Test sets the header X-Webhook-Test: true.
 	Test bool
+	// SigningKey adds a v1a entry to webhook-signature, by an ed25519 key such
+	// as Keys makes, except under BodyOnly. An empty secret beside it means that
+	// it signs alone. Default none.
+	SigningKey string
+}
+
+// Keys returns a new ed25519 key for Options.SigningKey, and the public key for
+// verify.NewPublic.
+func Keys() (signingKey, publicKey string) {
+	signingKey = signature.GeneratePrivate()
+	k, err := signature.ParsePrivateKey(signingKey)
+	if err != nil {
+		panic("verifytest: " + err.Error())
+	}
+	return signingKey, k.Public()
 }
 
 // NewRequest returns a signed POST to "/" for passing to a handler's ServeHTTP:
@@ -64,7 +80,7 @@ func NewRequest(secret, event string, data any, opts *Options) *http.Request {
 
 // Sign makes body the body of r and sets the headers of a delivery signed with
 // secret. For webhook-signature a secret that starts with whsec_ must be well
-// formed.
+// formed. See Options.SigningKey for an empty one.
 func Sign(r *http.Request, secret string, body []byte, opts *Options) {
 	o := opts.withDefaults()
 	body = bytes.Clone(body)
@@ -80,19 +96,31 @@ func Sign(r *http.Request, secret string, body []byte, opts *Options) {
 	if o.Test {
 		r.Header.Set("X-Webhook-Test", "true")
 	}
-	if o.Scheme != verify.ReplayProtected {
+	alone := secret == "" && o.SigningKey != ""
+	if o.Scheme != verify.ReplayProtected && !alone {
 		r.Header.Set("X-Webhook-Signature", signature.NewKey([]byte(secret)).Body(body))
 	}
 	if o.Scheme != verify.BodyOnly {
-		// The bounds of a Verifier.
-		key, err := signature.StandardKey(secret, 16, 64)
-		if err != nil {
-			panic("verifytest: secret: " + err.Error())
-		}
 		unix := o.Time.Unix()
+		var entries []string
+		if !alone {
+			// The bounds of a Verifier.
+			key, err := signature.StandardKey(secret, 16, 64)
+			if err != nil {
+				panic("verifytest: secret: " + err.Error())
+			}
+			entries = append(entries, signature.NewKey(key).Standard(o.ID, unix, body))
+		}
+		if o.SigningKey != "" {
+			key, err := signature.ParsePrivateKey(o.SigningKey)
+			if err != nil {
+				panic("verifytest: Options.SigningKey: " + err.Error())
+			}
+			entries = append(entries, key.Standard(o.ID, unix, body))
+		}
 		r.Header.Set("webhook-id", o.ID)
 		r.Header.Set("webhook-timestamp", strconv.FormatInt(unix, 10))
-		r.Header.Set("webhook-signature", signature.NewKey(key).Standard(o.ID, unix, body))
+		r.Header.Set("webhook-signature", strings.Join(entries, " "))
 	}
 }
 
