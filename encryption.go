@@ -146,6 +146,7 @@ func (r keyring) sealEndpoint(e Endpoint) Endpoint {
 	e.URL = r.sealText(e.URL, e.ID+" url")
 	e.Secret = Secret(r.sealText(string(e.Secret), e.ID+" secret"))
 	e.OldSecret = Secret(r.sealText(string(e.OldSecret), e.ID+" old secret"))
+	e.SigningKey = Secret(r.sealText(string(e.SigningKey), e.ID+" signing key"))
 	if len(e.Headers) > 0 {
 		b, _ := json.Marshal(e.Headers) // strings
 		e.Headers = map[string]string{"": r.sealText(string(b), e.ID+" headers")}
@@ -154,12 +155,13 @@ func (r keyring) sealEndpoint(e Endpoint) Endpoint {
 }
 
 func (r keyring) openEndpoint(e Endpoint) (Endpoint, error) {
-	var errs [4]error
-	var secret, old string
+	var errs [5]error
+	var secret, old, key string
 	e.URL, errs[0] = r.openText(e.URL, e.ID+" url")
 	secret, errs[1] = r.openText(string(e.Secret), e.ID+" secret")
 	old, errs[2] = r.openText(string(e.OldSecret), e.ID+" old secret")
-	e.Secret, e.OldSecret = Secret(secret), Secret(old)
+	key, errs[4] = r.openText(string(e.SigningKey), e.ID+" signing key")
+	e.Secret, e.OldSecret, e.SigningKey = Secret(secret), Secret(old), Secret(key)
 	if sealed, ok := e.Headers[""]; ok {
 		var text string
 		if text, errs[3] = r.openText(sealed, e.ID+" headers"); errs[3] == nil {

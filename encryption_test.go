@@ -51,11 +51,13 @@ func TestEncryptionAtRest(t *testing.T) {
 		answer.Store(http.StatusInternalServerError)
 		network.Handle("crm.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			require.Equal(t, marker, r.Header.Get("X-Api-Key"))
+			require.Contains(t, r.Header.Get("Webhook-Signature"), " v1a,")
 			w.WriteHeader(int(answer.Load()))
 			fmt.Fprint(w, marker)
 		}))
 		defer network.Close()
 		var logged bytes.Buffer
+		signingKey := webhook.GenerateSigningKey()
 		d, err := webhook.New(store, &webhook.Options{
 			EncryptionKeys: []webhook.EncryptionKey{encryptionKey(t, 1)}, Transport: network.Transport(),
 			Logger: slog.New(slog.NewTextHandler(&logged, nil)),
@@ -64,7 +66,8 @@ func TestEncryptionAtRest(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		e, err := d.CreateEndpoint(ctx, webhook.Endpoint{
 			Account: "acct_1", Name: "CRM", URL: "https://crm.example.com/" + marker, Events: []webhook.EventType{events.LeadScored},
-			Secret: webhook.Secret("a secret " + marker), Headers: map[string]string{"X-Api-Key": marker},
+			SigningKey: signingKey,
+			Secret:     webhook.Secret("a secret " + marker), Headers: map[string]string{"X-Api-Key": marker},
 		})
 		require.NoError(t, err)
 		require.Equal(t, "https://crm.example.com/"+marker, e.URL)
@@ -103,8 +106,9 @@ func TestEncryptionAtRest(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEmpty(t, kept)
 		require.NotEmpty(t, log[0].Body)
-		all := fmt.Sprintf("%+v %s %s %+v %s", kept, kept[0].Secret.Reveal(), kept[0].OldSecret.Reveal(), log, log[0].Body) + store.text.String() + logged.String()
-		for _, form := range encodings(marker) {
+		all := fmt.Sprintf("%+v %s %s %+v %s", kept, kept[0].Secret.Reveal(), kept[0].OldSecret.Reveal()+kept[0].SigningKey.Reveal(), log, log[0].Body) + store.text.String() + logged.String()
+		require.NotEmpty(t, kept[0].SigningKey)
+		for _, form := range append(encodings(marker), encodings(signingKey.Reveal()[len("whsk_"):])...) {
 			require.NotContains(t, all, form)
 		}
 	})

@@ -13,8 +13,8 @@ import (
 
 // CreateEndpoint registers a webhook, enabled. Account, Name, URL and Events
 // are required; ID, Version, Enabled and the times are the library's to set.
-// An empty Secret means unsigned deliveries: pass [GenerateSecret] for one
-// that works with every Standard Webhooks library.
+// An empty Secret, without a SigningKey, means unsigned deliveries: pass
+// [GenerateSecret] for one that works with every Standard Webhooks library.
 //
 // What is refused is an [*InvalidError] with every wrong field; one endpoint
 // too many is also [ErrLimit].
@@ -238,7 +238,11 @@ func (d *Dispatcher) public(e Endpoint) Endpoint {
 	if !e.Rotating {
 		e.OldSecretUntil = time.Time{}
 	}
-	e.Secret, e.OldSecret = "", ""
+	e.PublicKey = ""
+	if e.SigningKey != "" {
+		e.PublicKey, _ = PublicKey(e.SigningKey) // it was checked before it was stored
+	}
+	e.Secret, e.OldSecret, e.SigningKey = "", "", ""
 	e.Headers, e.Events = maps.Clone(e.Headers), slices.Clone(e.Events)
 	return e
 }

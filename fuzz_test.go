@@ -48,8 +48,8 @@ func FuzzSealed(f *testing.F) {
 			t.Errorf("%q is the response %q", stored, opens)
 		}
 		s := string(stored)
-		if e, err := keys.openEndpoint(Endpoint{ID: at, URL: s, Secret: Secret(s), OldSecret: Secret(s), Headers: map[string]string{"": s}}); err == nil && sealed {
-			t.Errorf("%q opens in four places at a time: %+v", stored, e)
+		if e, err := keys.openEndpoint(Endpoint{ID: at, URL: s, Secret: Secret(s), OldSecret: Secret(s), SigningKey: Secret(s), Headers: map[string]string{"": s}}); err == nil && sealed {
+			t.Errorf("%q opens in five places at a time: %+v", stored, e)
 		}
 		if !bytes.Equal(before, stored) {
 			t.Error("what the store holds was written to")
@@ -67,6 +67,10 @@ func FuzzPatch(f *testing.F) {
 		`{"url":"https://127.0.0.1/","NAME":"x","name":"y"}`, `{"events":["lead.scored","lead.scored"]}`, `{"name":"\ud800\u0000"}`, `{"format":"slack"}`, `{"format":"x"}`, `{"url":"https://hooks.slack.com/services/T/B/x","format":null}`} {
 		f.Add([]byte(text))
 	}
+	const key = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+	f.Add([]byte(`{"signing_key":"` + key + `"}`))
+	f.Add([]byte(`{"signing_key":"whsk_AAAA","name":"x"}`))
+	f.Add([]byte(`{"signing_key":null}`))
 	d := newDispatcher(f, nil)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var p EndpointPatch
@@ -75,6 +79,7 @@ func FuzzPatch(f *testing.F) {
 		}
 		was := good()
 		was.Secret, was.Headers, was.Enabled = "0123456789abcdef", map[string]string{"X-A": "1"}, true
+		was.SigningKey = Secret(key)
 		e := was
 		p.apply(&e)
 		if err := d.checkPatched(&e, &p); err != nil {
@@ -96,6 +101,7 @@ func FuzzPatch(f *testing.F) {
 			t.Errorf("%s: accepted, and cannot be sent to: %v", text, target.err)
 		}
 		if !p.Name.IsSet && e.Name != was.Name || !p.URL.IsSet && e.URL != was.URL || !p.Secret.IsSet && e.Secret != was.Secret ||
+			!p.SigningKey.IsSet && e.SigningKey != was.SigningKey ||
 			!p.Events.IsSet && !slices.Equal(e.Events, was.Events) || !p.Headers.IsSet && !maps.Equal(e.Headers, was.Headers) ||
 			!p.Enabled.IsSet && !e.Enabled || e.Account != was.Account || e.ID != was.ID {
 			t.Errorf("%s: changes more than it names: %+v", text, e)

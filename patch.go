@@ -37,12 +37,17 @@ func (f Field[T]) apply(to *T) {
 //
 // A Secret that is set replaces the old one from the next attempt on, without
 // overlap, and ends a rotation; [Dispatcher.RotateSecret] is the gentle way.
+//
+// A SigningKey that is set replaces the old one from the next attempt on too.
+// It needs no overlap here, because its [PublicKey] is known beforehand: give
+// the customer the new public key, and set the new key once they accept both.
 type EndpointPatch struct {
 	Name        Field[string]            `json:"name"`
 	URL         Field[string]            `json:"url"`
 	Events      Field[[]EventType]       `json:"events"`
 	Format      Field[string]            `json:"format"` // "" has it chosen by the URL
 	Secret      Field[Secret]            `json:"secret"`
+	SigningKey  Field[Secret]            `json:"signing_key"`
 	Headers     Field[map[string]string] `json:"headers"` // all of them
 	Timeout     Field[time.Duration]     `json:"timeout"` // nanoseconds in JSON
 	MaxInFlight Field[int]               `json:"max_in_flight"`
@@ -61,6 +66,7 @@ func (p EndpointPatch) apply(e *Endpoint) {
 	p.URL.apply(&e.URL)
 	p.Events.apply(&e.Events)
 	p.Format.apply(&e.Format)
+	p.SigningKey.apply(&e.SigningKey)
 	p.Headers.apply(&e.Headers)
 	p.Timeout.apply(&e.Timeout)
 	p.MaxInFlight.apply(&e.MaxInFlight)
@@ -94,6 +100,8 @@ func (p *EndpointPatch) sets(field string) bool {
 		return p.Format.IsSet
 	case "secret":
 		return p.Secret.IsSet
+	case "signing_key":
+		return p.SigningKey.IsSet
 	case "headers":
 		return p.Headers.IsSet
 	case "timeout":

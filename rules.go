@@ -70,6 +70,7 @@ func (d *Dispatcher) problems(e *Endpoint) problems {
 	d.checkEvents(&p, e)
 	d.checkFormat(&p, e)
 	checkSecret(&p, e.Secret)
+	checkSigningKey(&p, e.SigningKey)
 	checkHeaders(&p, e)
 	if e.Timeout != 0 && (e.Timeout < minTimeout || e.Timeout > maxTimeout) {
 		p.add("timeout", "range", "1s to 1m0s", "is %v; use 1s to 60s, or 0 for the default of %v", e.Timeout, d.options.Timeout)

@@ -367,7 +367,7 @@ type panicking struct {
 	n  int
 }
 
-func (p *panicking) Sign(http.Header, webhook.Signing) error {
+func (p *panicking) Sign(context.Context, http.Header, webhook.Signing) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.n++; p.n == 1 {

@@ -16,7 +16,7 @@ import (
 // TestSecretStaysIn tries every ordinary way out.
 func TestSecretStaysIn(t *testing.T) {
 	const text = "correct horse battery staple"
-	e := Endpoint{Name: "n", Secret: text, OldSecret: text}
+	e := Endpoint{Name: "n", Secret: text, OldSecret: text, SigningKey: text}
 	var out bytes.Buffer
 	for _, v := range []any{Secret(text), e, &e, []Secret{text}, map[string]Secret{"k": text}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {

@@ -37,6 +37,9 @@ func traces(s string) []string {
 	if key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, "whsec_")); err == nil && strings.HasPrefix(s, "whsec_") {
 		out = append(out, traces(string(key))...)
 	}
+	if key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, "whsk_")); err == nil && strings.HasPrefix(s, "whsk_") {
+		out = append(out, traces(string(key[:32]))...) // the rest is the public key
+	}
 	return out
 }
 
@@ -72,7 +75,7 @@ const (
 	moodPanicValue
 )
 
-func (m *moody) Sign(_ http.Header, s webhook.Signing) error {
+func (m *moody) Sign(_ context.Context, _ http.Header, s webhook.Signing) error {
 	switch m.mood.Load() {
 	case moodError:
 		return fmt.Errorf("cannot sign with %v, %+v, %#v", s.Keys, s.Keys, s.Keys[0].Secret)
@@ -100,8 +103,8 @@ func text(b *lockedBuffer) string {
 
 // note takes down what a call returned.
 func (w *witness) note(v any, err error) {
-	if e, ok := v.(webhook.Endpoint); ok && e.Secret+e.OldSecret != "" {
-		fmt.Fprintln(&w.values, e.Secret.Reveal(), e.OldSecret.Reveal())
+	if e, ok := v.(webhook.Endpoint); ok && e.Secret+e.OldSecret+e.SigningKey != "" {
+		fmt.Fprintln(&w.values, e.Secret.Reveal(), e.OldSecret.Reveal(), e.SigningKey.Reveal())
 	}
 	if err != nil {
 		fmt.Fprintf(&w.errs, "%v\n%+v\n", err, err)
@@ -188,10 +191,11 @@ func TestNoSecretLeaves(t *testing.T) {
 	d, err := webhook.New(store, &opts)
 	require.NoError(t, err)
 	ctx := t.Context()
+	signingKey := secret(webhook.GenerateSigningKey())
 	endpoint := func(s webhook.Secret) webhook.Endpoint {
 		return webhook.Endpoint{
 			Account: account, Name: "CRM Sync", URL: srv.URL + "/services/" + path + "?token=" + token, Events: []webhook.EventType{events.LeadScored},
-			Secret: s, Headers: map[string]string{"X-Api-Key": header},
+			Secret: s, Headers: map[string]string{"X-Api-Key": header}, SigningKey: signingKey,
 		}
 	}
 	a, err := d.CreateEndpoint(ctx, endpoint(secret("correct horse battery staple ?>~1")))
@@ -221,6 +225,9 @@ func TestNoSecretLeaves(t *testing.T) {
 		func(e *webhook.Endpoint) { e.Headers = map[string]string{"X-Api-Key": header + "\n"} },
 		func(e *webhook.Endpoint) { e.Headers = map[string]string{"Host": header} },
 		func(e *webhook.Endpoint) { e.Name, e.Events, e.Format = "", nil, "unknown" },
+		func(e *webhook.Endpoint) { e.SigningKey = secret("whsk_" + generated[len("whsec_"):]) },
+		func(e *webhook.Endpoint) { e.SigningKey = signingKey[:len(signingKey)-1] },
+		func(e *webhook.Endpoint) { e.SigningKey = secret("a signing key that is none") },
 	} {
 		e := endpoint(generated)
 		change(&e)
@@ -284,6 +291,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	w.note(d.ListEndpoints(ctx, webhook.EndpointQuery{Account: account}))
 	w.note(d.Stats(ctx))
 	w.note(d.UpdateEndpoint(ctx, account, a.ID, 99, webhook.EndpointPatch{}))
+	w.note(d.UpdateEndpoint(ctx, account, a.ID, 0, webhook.EndpointPatch{SigningKey: webhook.Set(secret(webhook.GenerateSigningKey()))}))
 
 	other, err := webhook.New(store, &webhook.Options{Logger: opts.Logger})
 	require.NoError(t, err)
@@ -301,6 +309,9 @@ func TestNoSecretLeaves(t *testing.T) {
 	require.Contains(t, sent, token)
 	require.Contains(t, sent, path)
 	require.Contains(t, sent, "X-Webhook-Signature: sha256=")
+	require.Contains(t, sent, " v1a,")
+	require.Contains(t, returned, a.PublicKey)
+	require.Contains(t, a.PublicKey, "whpk_")
 	require.Contains(t, logged, "signing failed")
 	require.Contains(t, logged, "Options.Observe")
 	require.Contains(t, said, "secret: ")

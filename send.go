@@ -72,10 +72,11 @@ func (e *engine) send(f *flight) (a Attempt, retryAfter time.Duration) {
 		a.Class, a.Error = ClassFormat, err.Error()
 		return a, 0
 	}
-	req, err := e.d.request(t, ev.ID, out, false)
-	if err != nil {
+	began := time.Now()
+	req, err := e.d.request(f.lane.ctx, t, ev.ID, out, false)
+	if err != nil && f.lane.ctx.Err() == nil { // if it was called off, Post sends nothing and says so
 		e.o.Logger.Error("webhook: signing failed", "endpoint", t.config.ID, "error", err)
-		a.Class, a.Error = ClassInternal, "the request could not be signed"
+		a.Class, a.Error, a.Took = ClassInternal, "the request could not be signed", time.Since(began)
 		return a, 0
 	}
 	res := e.d.client.Post(f.lane.ctx, req)
@@ -189,6 +190,9 @@ const disableDead = 8
 func (e *engine) disable(l *lane, d *Delivery, a Attempt) string {
 	if a.Status == http.StatusGone && (d.Attempts == 0 || d.Gone) {
 		return fmt.Sprintf("answered 410 Gone to all %d attempts of a delivery", a.N)
+	}
+	if a.Class == ClassInternal {
+		return "" // the endpoint is not to blame
 	}
 	c := &l.claim
 	c.DeadInRow++

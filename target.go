@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -16,6 +18,7 @@ type target struct {
 	header http.Header // without what is signed
 	format *Format
 	keys   []Key  // the old secret's, if there is one, and the present one's
+	key    Key    // the signing key, if there is one
 	err    error  // why it cannot be sent to
 	class  string // of err
 }
@@ -50,6 +53,11 @@ func (d *Dispatcher) newTarget(config Endpoint) *target {
 		}
 		t.keys = append(t.keys, k)
 	}
+	if config.SigningKey != "" {
+		if t.key, t.err = newSigningKey(config.SigningKey); t.err != nil {
+			t.class = ClassInternal
+		}
+	}
 	return t
 }
 
@@ -77,14 +85,16 @@ func (t *target) perSecond() float64 {
 	return t.config.PerSecond
 }
 
-// request signs one attempt.
-func (d *Dispatcher) request(t *target, id string, out rendered, test bool) (req exchange.Request, err error) {
+// request signs one attempt. The time it takes is the attempt's.
+func (d *Dispatcher) request(ctx context.Context, t *target, id string, out rendered, test bool) (req exchange.Request, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = panicError("a signer", r)
 		}
 	}()
-	now := time.Now()
+	now, timeout := time.Now(), d.timeout(t)
+	ctx, cancel := context.WithDeadline(ctx, now.Add(timeout))
+	defer cancel()
 	header := make(http.Header, len(t.header)+5)
 	for name, values := range t.header {
 		header[name] = values
@@ -95,11 +105,14 @@ func (d *Dispatcher) request(t *target, id string, out rendered, test bool) (req
 	if test {
 		header[headerTest] = []string{"true"}
 	}
-	s := Signing{ID: id, Timestamp: now, Body: out.body, Keys: t.activeKeys(now)}
+	s := Signing{ID: id, Timestamp: now, Body: out.body, Keys: t.activeKeys(now), SigningKey: t.key}
 	for _, signer := range d.options.Signers {
-		if err := signer.Sign(header, s); err != nil {
+		if err := signer.Sign(ctx, header, s); err != nil {
 			return exchange.Request{}, err
 		}
 	}
-	return exchange.Request{URL: t.url, Header: header, Body: out.body, Timeout: d.timeout(t)}, nil
+	if ctx.Err() != nil { // the endpoint is not to blame
+		return exchange.Request{}, fmt.Errorf("webhook: signing took longer than the attempt may, which is %v: %w", timeout, ctx.Err())
+	}
+	return exchange.Request{URL: t.url, Header: header, Body: out.body, Timeout: timeout, Began: now}, nil
 }

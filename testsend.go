@@ -66,7 +66,7 @@ func (d *Dispatcher) test(ctx context.Context, limit string, e Endpoint, t Event
 	if err != nil {
 		return Attempt{N: 1, Result: ResultFailed, Class: ClassFormat, Error: err.Error()}, nil
 	}
-	req, err := d.request(target, eventID, out, true)
+	req, err := d.request(ctx, target, eventID, out, true)
 	if err != nil {
 		return Attempt{}, err
 	}

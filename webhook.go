@@ -65,7 +65,7 @@ type EventType = string
 //
 // Account, Name, URL and Events are what a customer enters; see
 // [Dispatcher.CreateEndpoint] for the rules. What a Dispatcher returns never
-// holds a secret: HasSecret and Rotating say what is set.
+// holds a secret: HasSecret, Rotating and PublicKey say what is set.
 type Endpoint struct {
 	ID      string // a UUIDv7, given at creation
 	Account string // whose it is; opaque to the library
@@ -75,9 +75,15 @@ type Endpoint struct {
 	URL     string            // https, public, at most 2,048 bytes
 	Events  []EventType       // what it receives; one by default, see [Options.EventsPerEndpoint]
 	Format  string            // the name of a [Format]; empty has it chosen by the URL: slack or discord for theirs, else json
-	Secret  Secret            // signs every delivery; at least 16 characters, or empty for unsigned
+	Secret  Secret            // signs every delivery; at least 16 characters, or empty for none
 	Headers map[string]string // sent with every delivery
 	Timeout time.Duration     // for one attempt, all in all; 0 means [Options.Timeout]
+
+	// SigningKey signs every delivery too, by ed25519: the receiver verifies
+	// with PublicKey and cannot sign itself. It begins with whsk_; see
+	// [GenerateSigningKey]. Empty means none. Without Secret it signs alone;
+	// without either deliveries are unsigned.
+	SigningKey Secret
 
 	MaxInFlight int     // requests at a time; 0 means [Options.MaxInFlight]
 	PerSecond   float64 // requests a second on average; 0 means the format's rate: 1 for Slack, no limit for json
@@ -93,6 +99,7 @@ type Endpoint struct {
 	HasSecret bool   // in what a Dispatcher returns: Secret is set
 	Rotating  bool   // in what a Dispatcher returns: OldSecret still signs
 	SentAs    string // in what a Dispatcher returns: the name of the format, also when Format is empty
+	PublicKey string // in what a Dispatcher returns: SigningKey's, whpk_…, to be shown to the customer; empty if there is none
 
 	CreatedAt time.Time // by the store's clock
 	UpdatedAt time.Time

@@ -65,7 +65,7 @@ func draft(with ...func(*webhook.Endpoint)) webhook.Endpoint {
 	e := webhook.Endpoint{
 		ID: newID(), Account: account, Name: "CRM", URL: "https://crm.example.com/hooks",
 		Events: []webhook.EventType{typeA, typeB}, Secret: "whsec_0123456789abcdef", Enabled: true,
-		ChangedBy: "user:zoë",
+		SigningKey: "whsk_0123456789abcdef", ChangedBy: "user:zoë",
 	}
 	for _, f := range with {
 		f(&e)

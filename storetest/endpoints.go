@@ -72,7 +72,8 @@ func putRoundTrip(c *check) {
 // sameEndpoint compares all but the store's times.
 func (c *check) sameEndpoint(what string, got, want webhook.Endpoint) {
 	c.Helper()
-	if got.Secret.Reveal() != want.Secret.Reveal() || got.OldSecret.Reveal() != want.OldSecret.Reveal() {
+	if got.Secret.Reveal() != want.Secret.Reveal() || got.OldSecret.Reveal() != want.OldSecret.Reveal() ||
+		got.SigningKey.Reveal() != want.SigningKey.Reveal() {
 		c.Errorf("%s: the secrets differ", what)
 	}
 	if !got.OldSecretUntil.Equal(want.OldSecretUntil) || !maps.Equal(got.Headers, want.Headers) ||
@@ -189,6 +190,7 @@ func putUpdate(c *check) {
 	change.Name, change.URL, change.Events = "renamed", "https://other.example.com/", []webhook.EventType{typeC}
 	change.Format = "json"
 	change.Headers, change.Secret, change.FIFO, change.Timeout = nil, "", true, time.Second
+	change.SigningKey = "whsk_another"
 	change.CreatedAt, change.UpdatedAt = time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
 	got := c.put(change)
 	want := change

@@ -114,6 +114,12 @@ var mutants = []struct {
 			return bs, err
 		}
 	}},
+	{"loses the signing key", "PutEndpoint/RoundTrip", func(h *hooked) {
+		h.put = func(e webhook.Endpoint, limit int) (webhook.Endpoint, error) {
+			e.SigningKey = ""
+			return h.Store.PutEndpoint(ctx, e, limit)
+		}
+	}},
 	{"hides lost lanes from their holder", "Extend/LostReported", func(h *hooked) {
 		h.extend = func(hs []webhook.Hold, lease time.Duration) ([]webhook.Hold, error) {
 			_, err := h.Store.Extend(ctx, hs, lease)

@@ -69,7 +69,7 @@ func deliveryOptions(lease time.Duration) *webhook.Options {
 type beginCounter struct{ gauge *gauge }
 
 // Sign implements [webhook.Signer].
-func (b beginCounter) Sign(http.Header, webhook.Signing) error {
+func (b beginCounter) Sign(context.Context, http.Header, webhook.Signing) error {
 	b.gauge.add(reading{Begun: 1})
 	return nil
 }

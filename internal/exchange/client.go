@@ -96,6 +96,9 @@ type Request struct {
 	// Timeout bounds everything from the name's resolution to the body's last
 	// byte. 0 means DefaultTimeout.
 	Timeout time.Duration
+	// Began is when the Timeout began, for a caller who used some of it. The
+	// zero value means now.
+	Began time.Time
 }
 
 // Result is what came of it.
@@ -174,7 +177,10 @@ func (c *Client) Post(ctx context.Context, r Request) Result {
 	if r.Timeout <= 0 {
 		r.Timeout = DefaultTimeout
 	}
-	x := &exchange{Request: r, ctx: ctx, deadline: start.Add(r.Timeout)}
+	if r.Began.IsZero() {
+		r.Began = start
+	}
+	x := &exchange{Request: r, ctx: ctx, deadline: r.Began.Add(r.Timeout)}
 	res := c.post(x)
 	res.Took = time.Since(start)
 	return res

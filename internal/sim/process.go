@@ -148,7 +148,7 @@ type tagger struct{ w *world }
 
 const tag = "X-Sim-Handing"
 
-func (t tagger) Sign(h http.Header, s webhook.Signing) error {
+func (t tagger) Sign(_ context.Context, h http.Header, s webhook.Signing) error {
 	t.w.mu.Lock()
 	defer t.w.mu.Unlock()
 	if x := t.w.byBody[&s.Body[0]]; x != nil {

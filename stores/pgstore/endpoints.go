@@ -23,12 +23,14 @@ type config struct {
 	PerSecond      float64           `json:"per_second,omitempty"`
 	OldSecret      string            `json:"old_secret,omitempty"`
 	OldSecretUntil *time.Time        `json:"old_secret_until,omitempty"`
+	SigningKey     string            `json:"signing_key,omitempty"`
 }
 
 func encodeConfig(e *webhook.Endpoint) (string, error) {
 	c := config{
 		Name: prose(e.Name), URL: e.URL, Events: e.Events, Format: e.Format, Secret: e.Secret.Reveal(), Headers: e.Headers, Timeout: e.Timeout,
 		MaxInFlight: e.MaxInFlight, PerSecond: e.PerSecond, OldSecret: e.OldSecret.Reveal(),
+		SigningKey: e.SigningKey.Reveal(),
 	}
 	if !e.OldSecretUntil.IsZero() {
 		c.OldSecretUntil = &e.OldSecretUntil
@@ -60,6 +62,7 @@ func (r *endpointRow) endpoint() (webhook.Endpoint, error) {
 	e.ChangedBy = untext(r.changedBy)
 	e.Name, e.URL, e.Events, e.Format, e.Secret, e.Headers = c.Name, c.URL, c.Events, c.Format, webhook.Secret(c.Secret), c.Headers
 	e.Timeout, e.MaxInFlight, e.PerSecond, e.OldSecret = c.Timeout, c.MaxInFlight, c.PerSecond, webhook.Secret(c.OldSecret)
+	e.SigningKey = webhook.Secret(c.SigningKey)
 	if c.OldSecretUntil != nil {
 		e.OldSecretUntil = *c.OldSecretUntil
 	}

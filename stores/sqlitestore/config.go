@@ -23,6 +23,7 @@ type config struct {
 	FIFO           bool          `json:"fifo,omitempty"`
 	OldSecret      text          `json:"old_secret,omitempty"`
 	OldSecretUntil time.Time     `json:"old_secret_until,omitzero"`
+	SigningKey     text          `json:"signing_key,omitempty"`
 }
 
 type header struct {
@@ -60,6 +61,7 @@ func seal(e *webhook.Endpoint) ([]byte, error) {
 	c := config{
 		Name: text(e.Name), URL: text(e.URL), Format: text(e.Format), Secret: text(e.Secret.Reveal()), Timeout: e.Timeout, MaxInFlight: e.MaxInFlight,
 		PerSecond: e.PerSecond, FIFO: e.FIFO, OldSecret: text(e.OldSecret.Reveal()), OldSecretUntil: e.OldSecretUntil.UTC(),
+		SigningKey: text(e.SigningKey.Reveal()),
 	}
 	for _, t := range e.Events {
 		c.Events = append(c.Events, text(t))
@@ -77,7 +79,8 @@ func unseal(e *webhook.Endpoint, sealed []byte) error {
 	}
 	e.Name, e.URL, e.Secret, e.Timeout, e.MaxInFlight = string(c.Name), string(c.URL), webhook.Secret(c.Secret), c.Timeout, c.MaxInFlight
 	e.PerSecond, e.FIFO, e.OldSecret, e.OldSecretUntil = c.PerSecond, c.FIFO, webhook.Secret(c.OldSecret), c.OldSecretUntil
-	e.Format, e.Events, e.Headers = string(c.Format), nil, nil
+	e.Format, e.SigningKey = string(c.Format), webhook.Secret(c.SigningKey)
+	e.Events, e.Headers = nil, nil
 	for _, t := range c.Events {
 		e.Events = append(e.Events, webhook.EventType(t))
 	}
