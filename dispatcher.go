@@ -25,7 +25,8 @@ type Dispatcher struct {
 	policy    *guard.Policy
 	client    *exchange.Client
 	append    *group.Group[EventRecord, Appended]
-	attempts  int // that one delivery may have
+	attempts  int      // that one delivery may have
+	reserved  []string // headers of the signers, which customers may not set
 
 	tests testLimiter
 
@@ -46,7 +47,7 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dispatcher{store: store, options: o, policy: o.policy(), attempts: attempts(o.Retry)}
+	d := &Dispatcher{store: store, options: o, policy: o.policy(), attempts: attempts(o.Retry), reserved: signerHeaders(o.Signers)}
 	d.exclusive, _ = store.(Exclusive)
 	if len(o.EncryptionKeys) > 0 {
 		d.store = newEncryptedStore(store, o.EncryptionKeys, func(endpoint string, err error) {

@@ -44,7 +44,7 @@ type Options struct {
 	Timeout          time.Duration     // of one attempt: name look-up, connecting, TLS, sending, answer. Default 15 s; 1 s to 60 s
 	Retry            RetryPolicy       // Default [DefaultSchedule]: after 30 s, 10 min and 2 h
 	ExpireAfter      time.Duration     // how long a delivery may wait, retries included. Default 72 h, at least 1 min
-	Signers          []Signer          // Default [BodySigner] and [StandardSigner]
+	Signers          []Signer          // what signs each request, one after the other. Default [BodySigner] and [StandardSigner]
 	UserAgent        string            // product and version of the host, such as "AutoReach/1.0". Default "Webhook/1.0"
 	MaxInFlight      int               // requests at a time to one endpoint that does not say. Default 4; 1 to 1,000
 	MaxInFlightTotal int               // requests at a time in this process, without those that have been on their way for over 2 s; with them at most four times as many. Default 512
@@ -131,6 +131,8 @@ func (o *Options) defaults() (Options, error) {
 	if c.Signers == nil {
 		c.Signers = []Signer{BodySigner{}, StandardSigner{}}
 	}
+	c.Signers = slices.Clone(c.Signers)
+	checkSigners(&p, c.Signers, c.MaxPayload)
 	if c.UserAgent == "" {
 		c.UserAgent = "Webhook/1.0"
 	}

@@ -71,7 +71,7 @@ func (d *Dispatcher) problems(e *Endpoint) problems {
 	d.checkFormat(&p, e)
 	checkSecret(&p, e.Secret)
 	checkSigningKey(&p, e.SigningKey)
-	checkHeaders(&p, e)
+	checkHeaders(&p, e, d.reserved)
 	if e.Timeout != 0 && (e.Timeout < minTimeout || e.Timeout > maxTimeout) {
 		p.add("timeout", "range", "1s to 1m0s", "is %v; use 1s to 60s, or 0 for the default of %v", e.Timeout, d.options.Timeout)
 	}
@@ -158,7 +158,7 @@ func checkSecret(p *problems, secret Secret) {
 	}
 }
 
-func checkHeaders(p *problems, e *Endpoint) {
+func checkHeaders(p *problems, e *Endpoint, signers []string) {
 	if len(e.Headers) > guard.MaxHeaders {
 		p.add("headers", "too_many", itoa(guard.MaxHeaders), "are %d; the limit is %d", len(e.Headers), guard.MaxHeaders)
 		return
@@ -168,7 +168,7 @@ func checkHeaders(p *problems, e *Endpoint) {
 	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
 		value := e.Headers[name]
 		size += len(name) + len(value)
-		if err := guard.Header(name, value); err != nil {
+		if err := guard.Header(name, value, signers...); err != nil {
 			addRefusal(p, "headers."+strings.ToValidUTF8(name[:min(len(name), 64)], "?"), err)
 		} else if lower := strings.ToLower(name); seen[lower] {
 			p.add("headers."+name, "header_twice", "", "is there twice in different case; keep one")

@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -178,11 +179,16 @@ func TestNoSecretLeaves(t *testing.T) {
 	key, err := webhook.NewEncryptionKey(sealing)
 	require.NoError(t, err)
 
+	own := secret(webhook.GenerateSigningKey())
+	private, err := base64.StdEncoding.DecodeString(own.Reveal()[len("whsk_"):])
+	require.NoError(t, err)
+	keySigner, err := webhook.NewKeySigner(ed25519.PrivateKey(private), 0)
+	require.NoError(t, err)
 	signer := &moody{}
 	opts := webhook.Options{
 		AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, AllowPlainHTTP: true,
 		Retry: webhook.Schedule{time.Millisecond}, EncryptionKeys: []webhook.EncryptionKey{key},
-		Signers:  []webhook.Signer{webhook.BodySigner{}, webhook.StandardSigner{}, signer},
+		Signers:  []webhook.Signer{webhook.BodySigner{}, webhook.StandardSigner{}, webhook.StripeSigner{}, keySigner, signer},
 		Logger:   slog.New(slog.NewJSONHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OnChange: func(c webhook.Change) { fmt.Fprintf(&w.logs, "%+v %#v\n", c.Kind, c); panic(fmt.Sprintf("%+v", c)) },
 		Observe:  func(o webhook.Observation) { fmt.Fprintf(&w.errs, "%+v\n", o); panic(o) },
@@ -302,6 +308,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	require.NoError(t, <-ended)
 	srv.Close()
 	w.note(opts, nil)
+	w.note(*keySigner, nil)
 	w.note(d, nil)
 
 	sent, logged, said, returned := text(&w.wire), text(&w.logs)+output(), text(&w.errs), text(&w.values)

@@ -15,15 +15,34 @@ const (
 )
 
 // Header judges one header that a customer wants to be sent; the error is a
-// *[Refusal]. An accepted header goes onto the wire unchanged.
-func Header(name, value string) error {
-	if refusal := checkHeader(name, value); refusal != nil {
+// *[Refusal]. An accepted header goes onto the wire unchanged. The names in
+// signers are reserved too.
+func Header(name, value string, signers ...string) error {
+	if refusal := checkHeader(name, value, signers); refusal != nil {
 		return refusal // not a nil *Refusal in an error
 	}
 	return nil
 }
 
-func checkHeader(name, value string) *Refusal {
+// SignerHeader judges the name of a header that the operator has signatures
+// in; the error is a *[Refusal]. Names that are kept from customers because
+// they are a signature's are fine here.
+func SignerHeader(name string) error {
+	switch {
+	case len(name) > MaxHeaderNameBytes:
+		return refuse(CodeHeaderTooLong, "The name of the header is too long: use at most 128 characters.")
+	case !isToken(name):
+		return refuse(CodeHeaderName, "The name of a header may only hold letters, digits and hyphens, such as Acme-Signature.")
+	case reserved(plainName(name)):
+		return refuse(CodeHeaderReserved, "This header is no place for a signature: it belongs to the delivery itself or to servers on the way. Use a name such as Acme-Signature.")
+	}
+	return nil
+}
+
+// SameHeader reports whether two names are one to some server.
+func SameHeader(a, b string) bool { return plainName(a) == plainName(b) }
+
+func checkHeader(name, value string, signers []string) *Refusal {
 	switch {
 	case len(name) > MaxHeaderNameBytes:
 		return refuse(CodeHeaderTooLong, "The name of the header is too long: use at most 128 characters.")
@@ -31,7 +50,8 @@ func checkHeader(name, value string) *Refusal {
 		return refuse(CodeHeaderTooLong, "The value of the header is too long: use at most 4096 characters.")
 	case !isToken(name):
 		return refuse(CodeHeaderName, "The name of a header may only hold letters, digits and hyphens, such as X-Api-Key.")
-	case reserved(name):
+	case reserved(plainName(name)), signatureHeader(plainName(name)),
+		slices.ContainsFunc(signers, func(s string) bool { return SameHeader(s, name) }):
 		return refuse(CodeHeaderReserved, "This header cannot be set: it belongs to the delivery itself or to servers on the way. Use a name of your own, such as X-Api-Key.")
 	case strings.HasPrefix(value, " ") || strings.HasPrefix(value, "\t"),
 		strings.HasSuffix(value, " ") || strings.HasSuffix(value, "\t"):
@@ -66,17 +86,27 @@ func isFieldValue(value string) bool {
 	return true
 }
 
-// reserved reports whether a name is not the customer's to set. CGI (RFC 3875
-// 4.1.18) and its kin make the same variable of X-Forwarded-For,
-// X_Forwarded_For and, in some servers, X.Forwarded.For, so they are one name
-// here.
-func reserved(name string) bool {
-	name = strings.Map(func(r rune) rune {
+// plainName is what names are compared by. CGI (RFC 3875 4.1.18) and its kin
+// make the same variable of X-Forwarded-For, X_Forwarded_For and, in some
+// servers, X.Forwarded.For, so they are one name here.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
 		if isAlnum(byte(r)) { // a token is ASCII
 			return r
 		}
 		return '-'
 	}, asciiLower(name))
+}
+
+// signatureHeader reports whether a plain name is one of the signature and its
+// kin.
+func signatureHeader(name string) bool {
+	return slices.ContainsFunc(signaturePrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// reserved reports whether a plain name is neither the customer's nor the
+// signature's to set.
+func reserved(name string) bool {
 	if slices.Contains(customersOwn, name) {
 		return false
 	}
@@ -97,10 +127,12 @@ var reservedNames = []string{
 	"accept-encoding", "user-agent", "idempotency-key", "x-idempotency-key",
 }
 
+// Receivers' libraries read Svix-* in place of Webhook-*, and those of Stripe
+// and GitHub their own.
+var signaturePrefixes = []string{"webhook-", "x-webhook-", "svix-", "stripe-signature", "x-hub-signature"}
+
 var reservedPrefixes = []string{
 	"content-", "transfer-", "http2-", "sec-",
-	// The signature and its kin; receivers' libraries read Svix-* in place of Webhook-*.
-	"webhook-", "x-webhook-", "svix-",
 	// Trusted by servers behind a proxy: who is calling, for which host, URL and method.
 	"proxy-", "x-proxy", "x-forward", "x-original", "x-originating", "x-rewrite", "x-override-",
 	"x-real-", "x-remote-", "remote-", "x-http-", "x-ssl-", "ssl-client-", "x-client-cert", "cf-",

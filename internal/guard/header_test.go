@@ -81,6 +81,7 @@ func TestReservedHeaders(t *testing.T) {
 		Metadata Metadata-Flavor Metadata-Token X-Google-Metadata-Request X-aws-ec2-metadata-token
 		X-aws-ec2-metadata-token-ttl-seconds X-aliyun-ecs-metadata-token X-Metadata-Token X-Vault-Request
 		Webhook-Id Webhook-Timestamp Webhook-Signature X-Webhook-Signature X-Webhook-Anything Svix-Id
+		Stripe-Signature X-Hub-Signature X-Hub-Signature-256
 		Idempotency-Key X-Idempotency-Key Max-Forwards Early-Data CDN-Loop Client-Cert Sec-WebSocket-Key
 		CF-Access-Jwt-Assertion CF-Access-Authenticated-User-Email CF-Ray X-Envoy-Original-Dst-Host X-Client-IPv6 X-Pseudo-IPv4 l5d-dst-override`) {
 		for _, spelling := range []string{name, strings.ToLower(name), strings.ToUpper(name),
@@ -92,6 +93,31 @@ func TestReservedHeaders(t *testing.T) {
 	}
 	for _, value := range []string{"Bearer Oracle", "bearer  oracle", "Bearer\tOracle"} {
 		wantRefusal(t, Header("authorization", value))
+	}
+}
+
+func TestSignerHeaders(t *testing.T) {
+	for _, name := range []string{"Stripe-Signature", "X-Hub-Signature-256", "Acme-Signature", "X-Webhook-Signature"} {
+		if err := SignerHeader(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, code := range map[string]string{
+		"": CodeHeaderName, "Acme Signature": CodeHeaderName, "Acme:": CodeHeaderName, "Acmé": CodeHeaderName,
+		"Host": CodeHeaderReserved, "content_type": CodeHeaderReserved, "Idempotency-Key": CodeHeaderReserved,
+		strings.Repeat("a", MaxHeaderNameBytes+1): CodeHeaderTooLong,
+	} {
+		if got := wantRefusal(t, SignerHeader(name)); got != code {
+			t.Errorf("%.20q: %s, want %s", name, got, code)
+		}
+	}
+	for name, reserved := range map[string]bool{"Acme-Signature": true, "acme_signature": true, "Acme.Signature": true, "Acme-Signature-2": false} {
+		if err := Header(name, "1", "X-Other", "Acme-Signature"); (err != nil) != reserved {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := Header(name, "1"); err != nil {
+			t.Errorf("%s, of nobody: %v", name, err)
+		}
 	}
 }
 
