@@ -29,22 +29,27 @@ const account = "acct_1"
 
 func newSender(t *testing.T, url, secret string) sender {
 	t.Helper()
+	return newSenderOf(t, webhook.Endpoint{URL: url, Secret: webhook.Secret(secret)})
+}
+
+// newSenderOf is newSender for an endpoint with other keys, or other signers.
+func newSenderOf(t *testing.T, endpoint webhook.Endpoint, signers ...webhook.Signer) sender {
+	t.Helper()
 	d, err := webhook.New(webhook.NewMemoryStore(nil), &webhook.Options{
 		AllowPrefixes:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		AllowPlainHTTP:    true,
 		EventsPerEndpoint: len(events.All()),
 		Retry:             webhook.Schedule{},
+		Signers:           signers,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []webhook.EventType
+	endpoint.Account, endpoint.Name = account, "Peer"
 	for _, e := range events.All() {
-		names = append(names, e.Name)
+		endpoint.Events = append(endpoint.Events, e.Name)
 	}
-	e, err := d.CreateEndpoint(t.Context(), webhook.Endpoint{
-		Account: account, Name: "Peer", URL: url, Events: names, Secret: webhook.Secret(secret),
-	})
+	e, err := d.CreateEndpoint(t.Context(), endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,8 +124,15 @@ func mailbox(t *testing.T) (url string, requests chan request) {
 // captured is a genuine request.
 func captured(t *testing.T, secret string) request {
 	t.Helper()
+	return capturedOf(t, webhook.Endpoint{Secret: webhook.Secret(secret)})
+}
+
+// capturedOf is captured for an endpoint with other keys, or other signers.
+func capturedOf(t *testing.T, endpoint webhook.Endpoint, signers ...webhook.Signer) request {
+	t.Helper()
 	url, requests := mailbox(t)
-	newSender(t, url, secret).want(t, http.StatusNoContent)
+	endpoint.URL = url
+	newSenderOf(t, endpoint, signers...).want(t, http.StatusNoContent)
 	return <-requests
 }
 
