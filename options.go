@@ -58,9 +58,9 @@ type Options struct {
 	BodyRetention time.Duration // how long payloads are kept. Default 30 days; at least ExpireAfter
 	LogRetention  time.Duration // how long finished deliveries are kept. Default 90 days; at least BodyRetention
 
-	// EncryptionKeys encrypt URLs, secrets, custom headers, payloads and what
-	// endpoints answer before they are given to the store (XAES-256-GCM). The
-	// first key encrypts, each of them decrypts. To change the key, add the new
+	// EncryptionKeys encrypt URLs, secrets, signing keys, custom headers,
+	// payloads and what endpoints answer before they are given to the store
+	// (XAES-256-GCM). The first key encrypts, each of them decrypts. To change the key, add the new
 	// one behind the old one in every process, then put it first; the old one
 	// is needed until BodyRetention and LogRetention have passed and every
 	// endpoint was updated since. What was stored before there were keys stays

@@ -31,7 +31,9 @@
 // The payload has exactly three fields: event, timestamp and data. It is
 // encoded once and sent byte for byte to every endpoint at every attempt, with
 // X-Webhook-Signature (see [BodySigner]) and the headers of Standard Webhooks
-// (see [StandardSigner]).
+// (see [StandardSigner]), under the endpoint's secret, its ed25519 key (see
+// [GenerateSigningKey]) or both. [StripeSigner], [GitHubSigner] and [KeySigner]
+// can stand beside them.
 //
 // # Chats
 //

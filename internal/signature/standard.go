@@ -13,7 +13,7 @@ import (
 const (
 	MaxIDBytes        = 256  // webhook-id
 	MaxSignatures     = 32   // entries of webhook-signature, of any version
-	MaxAsymmetric     = 4    // of them v1a, where those are wanted: each costs as much as hundreds of v1
+	MaxAsymmetric     = 4    // of them v1a, where those are wanted: each is a verification, v1 only a comparison
 	MaxSignatureBytes = 4096 // webhook-signature as a whole
 	// MaxTimestamp is the last second of the year 9999. Below it no difference
 	// of two times can overflow.
