@@ -27,6 +27,7 @@ type Dispatcher struct {
 	append    *group.Group[EventRecord, Appended]
 	attempts  int      // that one delivery may have
 	reserved  []string // headers of the signers, which customers may not set
+	waits     bool     // a signer may take its time
 
 	tests testLimiter
 
@@ -48,6 +49,7 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 		return nil, err
 	}
 	d := &Dispatcher{store: store, options: o, policy: o.policy(), attempts: attempts(o.Retry), reserved: signerHeaders(o.Signers)}
+	d.waits = slices.ContainsFunc(o.Signers, waits)
 	d.exclusive, _ = store.(Exclusive)
 	if len(o.EncryptionKeys) > 0 {
 		d.store = newEncryptedStore(store, o.EncryptionKeys, func(endpoint string, err error) {

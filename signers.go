@@ -78,6 +78,16 @@ func headerOf(s Signer) string {
 	return ""
 }
 
+// waits says whether a signer may wait for something. Those that only compute
+// need no context that ends.
+func waits(s Signer) bool {
+	switch s.(type) {
+	case BodySigner, StandardSigner, StripeSigner, GitHubSigner:
+		return false
+	}
+	return true
+}
+
 // signerHeaders are the headers that customers may not set.
 func signerHeaders(signers []Signer) (names []string) {
 	for _, s := range signers {

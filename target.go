@@ -93,8 +93,11 @@ func (d *Dispatcher) request(ctx context.Context, t *target, id string, out rend
 		}
 	}()
 	now, timeout := time.Now(), d.timeout(t)
-	ctx, cancel := context.WithDeadline(ctx, now.Add(timeout))
-	defer cancel()
+	if d.waits {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, now.Add(timeout))
+		defer cancel()
+	}
 	header := make(http.Header, len(t.header)+5)
 	for name, values := range t.header {
 		header[name] = values
@@ -111,8 +114,8 @@ func (d *Dispatcher) request(ctx context.Context, t *target, id string, out rend
 			return exchange.Request{}, err
 		}
 	}
-	if ctx.Err() != nil { // the endpoint is not to blame
-		return exchange.Request{}, fmt.Errorf("webhook: signing took longer than the attempt may, which is %v: %w", timeout, ctx.Err())
+	if d.waits && ctx.Err() != nil { // the endpoint is not to blame
+		return exchange.Request{}, fmt.Errorf("webhook: signing was not over in time, which is %v for the whole attempt: %w", timeout, ctx.Err())
 	}
 	return exchange.Request{URL: t.url, Header: header, Body: out.body, Timeout: timeout, Began: now}, nil
 }
