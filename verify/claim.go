@@ -88,13 +88,17 @@ func (v *Verifier) parseStandard(h http.Header, c *claim) error {
 	if err := v.checkTime(unix); err != nil {
 		return err
 	}
-	// The keys that are there say what is looked at, never the header.
-	want := signature.Versions{V1: len(v.keys) > 0, V1a: len(v.public) > 0}
-	if c.list, err = signature.ParseSignatures(list, want); err != nil {
+	if c.list, err = signature.ParseSignatures(list, v.versions()); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrMalformed, headerSignature, err)
 	}
 	c.standard, c.id, c.unix = true, id, unix
 	return nil
+}
+
+// versions are the entries of webhook-signature that are looked at: the keys
+// that are there say so, never the header.
+func (v *Verifier) versions() signature.Versions {
+	return signature.Versions{V1: len(v.keys) > 0, V1a: len(v.public) > 0}
 }
 
 // checkTime refuses timestamps outside the tolerance, in both directions: a
