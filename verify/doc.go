@@ -15,16 +15,17 @@
 //		log.Fatal(err) // for example: the secret is empty
 //	}
 //	http.Handle("POST /hooks", v.Handler(func(ctx context.Context, m verify.Message) error {
-//		var lead struct{ Name string }
-//		if err := json.Unmarshal(m.Data, &lead); err != nil {
+//		lead, err := verify.Decode[events.LeadScoredData](m) // or a type of your own
+//		if err != nil {
 //			return err
 //		}
-//		return save(ctx, m.Event, lead)
+//		return save(ctx, m.ID, lead)
 //	}))
 //
 // The function runs only for requests that are genuine. Returning nil answers
 // 204; returning an error answers 500, and the sender tries again. Keep it
 // short: the sender waits for the answer and counts a slow one as failed.
+// [On] makes such a function for one event and its data.
 //
 // [Verifier.Middleware] puts the same check in front of a handler that you
 // already have. [Verifier.Request], [Verifier.Message], [Verifier.VerifyHeaders]
@@ -65,6 +66,11 @@
 // of at most [Options.MaxBody] bytes (else 413); the signature over the bytes as
 // they were received. Every failed verification is answered by one and the same
 // 401; the reason goes to [Options.Logger].
+//
+// When a request is refused and you do not know why, set [Options.Explain] or
+// call [Verifier.Explain]: it says which mistake it looks like, such as a body
+// that was parsed and encoded again, a secret with a line break, or a clock that
+// is wrong.
 //
 // Nothing may read or change the body before the verifier does: mount it
 // outside of middleware that decompresses, parses or logs bodies. Set

@@ -9,7 +9,9 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
+	"github.com/autoreach/webhook/events"
 	"github.com/autoreach/webhook/verify"
 	"github.com/autoreach/webhook/verify/verifytest"
 )
@@ -155,6 +157,109 @@ func ExampleVerifier_Request() {
 	// 202 queued lead.created
 	//
 	// 401
+}
+
+// The data of a message in the type of its event. Events that are added later
+// are accepted and ignored.
+func ExampleDecode() {
+	v, err := verify.New("a secret of mine", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	h := v.Handler(func(ctx context.Context, m verify.Message) error {
+		switch m.Event {
+		case events.LeadScored:
+			d, err := verify.Decode[events.LeadScoredData](m)
+			if err != nil {
+				return err
+			}
+			fmt.Println(d.Lead.ID, "has", *d.Score.Overall)
+		case events.MeetingBooked:
+			d, err := verify.Decode[events.MeetingBookedData](m)
+			if err != nil {
+				return err
+			}
+			fmt.Println(d.Lead.ID, "meets", d.Meeting.Start.Format(time.RFC822))
+		}
+		return nil
+	})
+
+	lead := events.Lead{ID: "lead_1"}
+	for event, data := range map[string]any{
+		events.LeadScored: events.LeadScoredData{Lead: lead, Score: events.Score{Overall: events.Ptr(87)}},
+		"lead.teleported": "an event of next year",
+	} {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, verifytest.NewRequest("a secret of mine", event, data, nil))
+		fmt.Println(rec.Code)
+	}
+	// Unordered output:
+	// lead_1 has 87
+	// 204
+	// 204
+}
+
+// A product's own event, decoded into a type that has the fields one needs.
+func ExampleDecode_own() {
+	type Invoice struct {
+		ID    string `json:"id"`
+		Cents int    `json:"cents"`
+	}
+	m := verify.Message{Event: "invoice.paid", Data: json.RawMessage(`{"id":"in_1","cents":4200,"currency":"EUR"}`)}
+
+	invoice, err := verify.Decode[Invoice](m)
+	fmt.Println(invoice.ID, invoice.Cents, err)
+	_, err = verify.Decode[events.LeadScoredData](verify.Message{Event: events.MeetingBooked, Data: m.Data})
+	fmt.Println(err)
+	// Output:
+	// in_1 4200 <nil>
+	// webhook: data of another event: meeting.booked has events.MeetingBookedData, not events.LeadScoredData
+}
+
+// One event and its data, in one line.
+func ExampleOn() {
+	v, err := verify.New("a secret of mine", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	h := v.Handler(verify.On(events.LeadScored, func(ctx context.Context, m verify.Message, d events.LeadScoredData) error {
+		fmt.Println(d.Lead.ID, *d.Score.Overall)
+		return nil
+	}))
+
+	data := events.LeadScoredData{Lead: events.Lead{ID: "lead_1"}, Score: events.Score{Overall: events.Ptr(87)}}
+	for _, event := range []string{events.LeadScored, events.LeadCreated} {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, verifytest.NewRequest("a secret of mine", event, data, nil))
+		fmt.Println(event, rec.Code)
+	}
+	// Output:
+	// lead_1 87
+	// lead.scored 204
+	// lead.created 204
+}
+
+// Which mistake was made, for the log: here a framework parsed the body and
+// encoded it again. The client learns 401 and no more.
+func ExampleVerifier_Explain() {
+	v, err := verify.New("a secret of mine", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := verifytest.NewRequest("a secret of mine", "lead.scored", map[string]int{"score": 87}, nil)
+
+	body, _ := io.ReadAll(r.Body)
+	var parsed any
+	_ = json.Unmarshal(body, &parsed)
+	body, _ = json.MarshalIndent(parsed, "", "  ")
+
+	if _, err := v.Message(body, r.Header); err != nil {
+		fmt.Println(err)
+		fmt.Println(v.Explain(r, body))
+	}
+	// Output:
+	// webhook: signature does not match
+	// The request announced 82 bytes and 104 were verified: the body was changed, inflated or cut on the way. The body was parsed and encoded again before it was verified, which changed the order of its fields and the white space between its values. Verify the raw bytes, before anything parses them.
 }
 
 // While a rotation lasts, both secrets are accepted.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,6 +124,48 @@ func FuzzNew(f *testing.F) {
 		}
 		if err := v.VerifyHeaders(body, signed(t, secret, body, nil)); err != nil {
 			t.Errorf("%q by Standard Webhooks: %v", secret, err)
+		}
+	})
+}
+
+// Whatever comes, an explanation is there exactly when the request does not
+// verify, the same each time, short, and without the secret.
+func FuzzExplain(f *testing.F) {
+	now := time.Unix(1795429530, 0)
+	options := func(scheme verify.Scheme) *verify.Options {
+		return &verify.Options{Scheme: scheme, Now: func() time.Time { return now }}
+	}
+	verifiers := []*verify.Verifier{mustNew(f, whsec, options(verify.Any)), mustNew(f, whsec, options(verify.ReplayProtected)), mustNew(f, whsec, options(verify.BodyOnly))}
+	plain := signature.NewKey([]byte(whsec))
+	right := plain.Standard("evt_1", now.Unix(), body)
+	f.Add(body, plain.Body(body), "", "", "", false)
+	f.Add(append(body, '\n'), plain.Body(body), "evt_1", "1795429530", right, false)
+	f.Add([]byte(`{"a":"\ud83d \u0000\\","b":[ ]}`), plain.Body(body), "evt_1", "1795429531", right, false)
+	f.Add([]byte("\x1f\x8b\x08"), "sha1=00", "evt_1", "1795429530000", "v1,00,v1,00", true)
+	f.Add([]byte(`"\u0000"`), "", "evt_1", "0", right, false)
+	f.Fuzz(func(t *testing.T, body []byte, value, id, stamp, list string, twice bool) {
+		h := make(http.Header)
+		for name, value := range map[string]string{"X-Webhook-Signature": value, "webhook-id": id, "webhook-timestamp": stamp, "webhook-signature": list} {
+			if value != "" {
+				h.Add(name, value)
+				if twice {
+					h.Add(name, value)
+				}
+			}
+		}
+		r := &http.Request{Method: http.MethodPost, Header: h}
+		for _, v := range verifiers {
+			text := v.Explain(r, body)
+			if verified := v.VerifyHeaders(body, h) == nil; verified != (text == "") {
+				t.Errorf("verified %v, explained by %q", verified, text)
+			}
+			if text != v.Explain(r, body) {
+				t.Errorf("explained in two ways, one is %q", text)
+			}
+			if len(text) > 1200 || strings.Contains(text, whsec[6:]) {
+				t.Errorf("explained by %q", text)
+			}
+			v.Explain(r, nil)
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
+	"time"
 )
 
 // Handler returns a handler that runs fn for every genuine message. When fn
@@ -24,10 +26,11 @@ func (v *Verifier) Handler(fn func(ctx context.Context, m Message) error) http.H
 	if fn == nil {
 		panic("verify: Handler: fn is nil")
 	}
+	refuse := v.refuser()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m, err := v.Request(w, r)
+		m, body, err := v.request(w, r)
 		if err != nil {
-			v.refuse(w, r, err)
+			refuse(w, r, body, err)
 			return
 		}
 		if err := v.handle(r.Context(), m, fn); err != nil {
@@ -60,10 +63,11 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	if next == nil {
 		panic("verify: Middleware: next is nil")
 	}
+	refuse := v.refuser()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m, err := v.Request(w, r)
+		m, body, err := v.request(w, r)
 		if err != nil {
-			v.refuse(w, r, err)
+			refuse(w, r, body, err)
 			return
 		}
 		r = r.WithContext(context.WithValue(r.Context(), contextKey{}, m))
@@ -73,15 +77,24 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// refuse logs the reason and answers with the status alone.
-func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status := StatusCode(err)
-	v.opt.Logger.LogAttrs(r.Context(), slog.LevelWarn, "webhook refused",
-		slog.Int("status", status), slog.String("reason", err.Error()), slog.String("remote", r.RemoteAddr))
-	if status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", http.MethodPost)
+// refuser returns the function that logs the reason and answers with the status
+// alone.
+func (v *Verifier) refuser() func(w http.ResponseWriter, r *http.Request, body []byte, err error) {
+	var explained atomic.Int64 // second of the last explanation
+	return func(w http.ResponseWriter, r *http.Request, body []byte, err error) {
+		status := StatusCode(err)
+		said := []slog.Attr{slog.Int("status", status), slog.String("reason", err.Error()), slog.String("remote", r.RemoteAddr)}
+		if status == http.StatusUnauthorized && v.opt.Explain {
+			if last, now := explained.Load(), time.Now().Unix(); last != now && explained.CompareAndSwap(last, now) {
+				said = append(said, slog.String("explanation", v.Explain(r, body)))
+			}
+		}
+		v.opt.Logger.LogAttrs(r.Context(), slog.LevelWarn, "webhook refused", said...)
+		if status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", http.MethodPost)
+		}
+		reply(w, status)
 	}
-	reply(w, status)
 }
 
 func reply(w http.ResponseWriter, status int) {

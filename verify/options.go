@@ -62,6 +62,13 @@ type Options struct {
 	// handler function, without secrets and signatures. Default nil: silent.
 	Logger *slog.Logger
 
+	// Explain adds to the log, for a failed verification, which mistake it looks
+	// like: what Verifier.Explain says, under the key "explanation". It is for
+	// the days in which a receiver is connected. Requests that verify cost
+	// nothing more, and Handler and Middleware explain about one request a
+	// second, so that forged ones cannot make much work. Default false.
+	Explain bool
+
 	// Once, when set, lets Handler skip messages that were handled before, by
 	// their webhook-id. It is used for requests verified by Standard Webhooks
 	// only, where the id is signed; it is an error beside BodyOnly, and under

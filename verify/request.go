@@ -16,18 +16,25 @@ import (
 // Method, headers and time are checked before the body is read. The errors are
 // ErrMethod, ErrBodyTooLarge, ErrBodyRead and those of Verifier.Message.
 func (v *Verifier) Request(w http.ResponseWriter, r *http.Request) (Message, error) {
+	m, _, err := v.request(w, r)
+	return m, err
+}
+
+// request also returns the body that was read and did not verify, which is nil
+// when it was not read.
+func (v *Verifier) request(w http.ResponseWriter, r *http.Request) (m Message, body []byte, err error) {
 	if r.Method != http.MethodPost {
-		return Message{}, ErrMethod
+		return Message{}, nil, ErrMethod
 	}
 	var c claim
 	if err := v.inspect(r.Header, &c); err != nil {
-		return Message{}, err
+		return Message{}, nil, err
 	}
-	body, err := v.readBody(w, r)
-	if err != nil {
-		return Message{}, err
+	if body, err = v.readBody(w, r); err != nil {
+		return Message{}, nil, err
 	}
-	return v.message(&c, body, r.Header)
+	m, err = v.message(&c, body, r.Header)
+	return m, body, err
 }
 
 // firstBuffer bounds what is reserved on the word of Content-Length alone.

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type Verifier struct {
 type keyPair struct {
 	body     *signature.Key // X-Webhook-Signature
 	standard *signature.Key // webhook-signature; nil under BodyOnly
+	given    func() given   // for Explain; a function, because printing would show a field
 }
 
 // New returns a Verifier for a secret in the form in which the sender shows it.
@@ -138,6 +140,7 @@ func textKeys(secret string, scheme Scheme) (pair keyPair, err error) {
 		return pair, errors.New("ends with a line break, which is probably not part of it: remove it")
 	}
 	pair.body = signature.NewKey([]byte(secret))
+	pair.given = func() given { return given{text: []byte(secret)} }
 	if scheme == BodyOnly {
 		return pair, nil
 	}
@@ -159,8 +162,9 @@ func rawKeys(key []byte) (keyPair, error) {
 	if len(key) == 0 {
 		return keyPair{}, errors.New("empty")
 	}
+	key = bytes.Clone(key)
 	k := signature.NewKey(key)
-	return keyPair{body: k, standard: k}, nil
+	return keyPair{body: k, standard: k, given: func() given { return given{text: key, raw: true} }}, nil
 }
 
 // Verify checks a body against the value of its X-Webhook-Signature header,

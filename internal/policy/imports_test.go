@@ -82,7 +82,7 @@ var rules = []rule{
 	// What the tests of both SQL stores share.
 	{dirs: "internal/atrest", own: []string{".", "events", "webhooktest"}},
 	{dirs: "internal/*", own: []string{"internal/*"}, testsExt: []string{testify}},
-	{dirs: "verify", own: []string{"internal/signature"}, tests: []string{"verify/verifytest", "events"}},
+	{dirs: "verify", own: []string{"events", "internal/signature"}, tests: []string{"verify/verifytest"}},
 	{dirs: "verify/sqlonce", own: []string{"verify"}},
 	{dirs: "verify/verifytest", own: []string{"internal/signature", "verify"}, tests: []string{"events"}},
 	{
