@@ -36,7 +36,7 @@ test: programs
 # The programs that tests need beside Go, installed when they are missing, where
 # apt-get and root are there: PostgreSQL and pgbouncer, which tests start
 # themselves, strace, and for receivers in other languages Node 18 or newer with
-# npm, Python and openssl. A server that WEBHOOK_TEST_POSTGRES names takes the
+# npm, Python with three frameworks, and openssl. A server that WEBHOOK_TEST_POSTGRES names takes the
 # place of the first.
 programs:
 	missing=()
@@ -46,6 +46,9 @@ programs:
 	PATH=$$PATH:/usr/sbin:/sbin
 	for p in pgbouncer strace python3 openssl npm node:nodejs; do
 		command -v "$${p%%:*}" >/dev/null || missing+=("$${p#*:}")
+	done
+	for m in fastapi uvicorn flask django; do
+		python3 -c "import $$m" 2>/dev/null || /usr/bin/python3 -c "import $$m" 2>/dev/null || missing+=("python3-$$m")
 	done
 	if ! (($${#missing[@]})); then exit; fi
 	if ((EUID)) || ! command -v apt-get >/dev/null; then

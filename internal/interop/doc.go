@@ -3,5 +3,6 @@
 // What is delivered here they verify, and what they sign package verify
 // accepts. It also runs the programs of docs/receiving.md against deliveries.
 //
-// The tests need node with npm, python3 and openssl.
+// The tests need node with npm, python3 with FastAPI, Flask and Django, and
+// openssl.
 package interop

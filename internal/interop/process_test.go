@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,20 @@ func program(t *testing.T, name string) string {
 		t.Fatalf("%s is missing; on Debian and Ubuntu: sudo make programs, or sudo apt-get install nodejs npm python3 openssl", name)
 	}
 	return path
+}
+
+// pythonWith returns the path of a Python that has the modules: the first on
+// PATH, or that of the system, which has those of its packages.
+func pythonWith(t *testing.T, modules ...string) string {
+	t.Helper()
+	for _, path := range []string{program(t, "python3"), "/usr/bin/python3"} {
+		if exec.Command(path, "-c", "import "+strings.Join(modules, ", ")).Run() == nil {
+			return path
+		}
+	}
+	t.Fatalf("no python3 has %s; on Debian and Ubuntu: sudo make programs, or sudo apt-get install python3-%s",
+		strings.Join(modules, ", "), strings.Join(modules, " python3-"))
+	return ""
 }
 
 // npmCI installs what package-lock.json names, unless it is there.
@@ -72,7 +87,7 @@ func serve(t *testing.T, env []string, name string, args ...string) string {
 			t.Logf("%s said:\n%s", filepath.Base(name), &said)
 		}
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()

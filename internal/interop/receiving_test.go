@@ -16,11 +16,9 @@ import (
 // page is the documentation whose programs are run.
 const page = "../../docs/receiving.md"
 
-// shown are the programs of the page that are not run: they need a framework
-// or a language that the tests do without.
-var shown = []string{
-	"hooks.controller.ts", "fastapi_app.py", "flask_app.py", "views.py", "webhook.rb", "webhook.php",
-}
+// shown are the programs of the page that are not run: they need a language that
+// the tests do without.
+var shown = []string{"webhook.rb", "webhook.php"}
 
 // programs returns the blocks of the page by the name in their first line.
 func programs(t *testing.T) map[string]string {
@@ -66,14 +64,18 @@ func written(t *testing.T, all map[string]string) (dir string) {
 	return dir
 }
 
-// built compiles a Go program as a package of this module and returns its path.
-func built(t *testing.T, dir, name string) string {
+// built compiles Go files as a package of this module and returns its path.
+func built(t *testing.T, dir string, names ...string) string {
 	t.Helper()
 	here, err := filepath.Abs("receiver")
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, name): filepath.Join(dir, name)}})
+	replace := map[string]string{}
+	for _, name := range names {
+		replace[filepath.Join(here, name)] = filepath.Join(dir, name)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,19 +93,23 @@ func built(t *testing.T, dir, name string) string {
 // what is not genuine.
 func TestReceivers(t *testing.T) {
 	all := programs(t)
-	js, python := node(t), program(t, "python3")
+	js, python := node(t), pythonWith(t, "fastapi", "uvicorn", "flask", "django")
 	dir := written(t, all)
-	receivers := map[string]struct {
+	type receiver struct {
 		command  []string
 		bodyOnly bool
-	}{
-		"receiver.go":        {command: []string{built(t, dir, "receiver.go")}},
-		"express.mjs":        {command: []string{js, filepath.Join(dir, "express.mjs")}},
-		"app/hooks/route.js": {command: []string{js, "next.mjs", filepath.Join(dir, "app/hooks/route.js")}},
-		"body-only.mjs":      {command: []string{js, filepath.Join(dir, "body-only.mjs")}, bodyOnly: true},
-		"webhook.py":         {command: []string{python, "serve.py", dir}},
 	}
-	run := []string{"webhook.mjs", "check.sh"} // by the others, and by TestOpenSSL
+	receivers := map[string]receiver{
+		"receiver.go":         {command: []string{built(t, dir, "receiver.go")}},
+		"express.mjs":         {command: []string{js, filepath.Join(dir, "express.mjs")}},
+		"app/hooks/route.js":  {command: []string{js, "next.mjs", filepath.Join(dir, "app/hooks/route.js")}},
+		"hooks.controller.ts": {command: []string{js, "nest.mjs", filepath.Join(dir, "hooks.controller.ts")}},
+		"body-only.mjs":       {command: []string{js, filepath.Join(dir, "body-only.mjs")}, bodyOnly: true},
+	}
+	for _, name := range []string{"webhook.py", "fastapi_app.py", "flask_app.py", "views.py"} {
+		receivers[name] = receiver{command: []string{python, "serve.py", dir, name}}
+	}
+	run := []string{"webhook.mjs", "check.sh", "typed.go"} // by the others, by TestOpenSSL and TestTyped
 	for name := range receivers {
 		run = append(run, name)
 	}
@@ -124,6 +130,20 @@ func TestReceivers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The typed function of the page is built into its receiver, and takes
+// deliveries.
+func TestTyped(t *testing.T) {
+	all := programs(t)
+	const logs = "func(ctx context.Context, m verify.Message) error {\n\t\tlog.Println(m.ID, m.Event)\n\t\treturn nil // 204; an error is answered 500, and it is sent again\n\t}"
+	if !strings.Contains(all["receiver.go"], logs) {
+		t.Fatal("the function of receiver.go is another one")
+	}
+	all["receiver.go"] = strings.Replace(strings.Replace(all["receiver.go"], logs, "hooks", 1), "\t\"context\"\n", "", 1)
+	dir := written(t, all)
+	url := serve(t, []string{"WEBHOOK_SECRET=" + secrets[0].secret}, built(t, dir, "receiver.go", "typed.go"))
+	wantDelivered(t, url+"/hooks", secrets[0].secret)
 }
 
 // While a secret is rotated, X-Webhook-Signature is made with the old one: a
@@ -168,19 +188,5 @@ func TestOpenSSL(t *testing.T) {
 				t.Errorf("check.sh printed\n%swant\n%s", got, want)
 			}
 		})
-	}
-}
-
-// What is shown only is at least Python.
-func TestShownPython(t *testing.T) {
-	python, all := program(t, "python3"), programs(t)
-	for _, name := range shown {
-		if strings.HasSuffix(name, ".py") {
-			cmd := exec.Command(python, "-c", "import ast, sys; ast.parse(sys.stdin.read())")
-			cmd.Stdin = strings.NewReader(all[name])
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%s: %v\n%s", name, err, out)
-			}
-		}
 	}
 }

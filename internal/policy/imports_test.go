@@ -73,6 +73,11 @@ var rules = []rule{
 		own: []string{".", "events", "verify/**"},
 	},
 	{
+		// The routers that receivers use, in a module of its own.
+		dirs: "internal/frameworks", ext: []string{"*"},
+		own: []string{".", "events", "verify/**"},
+	},
+	{
 		// Transactions of other libraries, in a module of its own.
 		dirs: "internal/handles", ext: []string{"*"},
 		own: []string{".", "events", "stores/**", "internal/pgserver"},
