@@ -11,7 +11,8 @@
 //		return err // nil commits the update together with the id
 //	}))
 //
-// It needs the standard library only; the driver is yours. It is tested with
+// It needs the standard library only; the driver is yours. The program
+// examples/once runs it on either database. It is tested with
 // PostgreSQL by pgx and SQLite by modernc.org/sqlite.
 package sqlonce
 
