@@ -1,6 +1,8 @@
 package interop
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -109,7 +111,8 @@ func TestReceivers(t *testing.T) {
 	for _, name := range []string{"webhook.py", "fastapi_app.py", "flask_app.py", "views.py"} {
 		receivers[name] = receiver{command: []string{python, "serve.py", dir, name}}
 	}
-	run := []string{"webhook.mjs", "check.sh", "typed.go"} // by the others, by TestOpenSSL and TestTyped
+	// By the others, by TestOpenSSL, TestTyped and TestLaptop.
+	run := []string{"webhook.mjs", "check.sh", "typed.go", "laptop.sh"}
 	for name := range receivers {
 		run = append(run, name)
 	}
@@ -144,6 +147,39 @@ func TestTyped(t *testing.T) {
 	dir := written(t, all)
 	url := serve(t, []string{"WEBHOOK_SECRET=" + secrets[0].secret}, built(t, dir, "receiver.go", "typed.go"))
 	wantDelivered(t, url+"/hooks", secrets[0].secret)
+}
+
+// The flags that the page shows are those of examples/receiver. That they do
+// what is said is tested there.
+func TestLaptop(t *testing.T) {
+	receiver := filepath.Join(t.TempDir(), "receiver")
+	if said, err := exec.Command("go", "-C", "../../examples", "build", "-o", receiver, "./receiver").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	shown := regexp.MustCompile(`(?m)^go -C examples run ./receiver(.*?)#`).FindAllStringSubmatch(programs(t)["laptop.sh"], -1)
+	if len(shown) != 4 {
+		t.Errorf("the page starts it in %d ways, want 4", len(shown))
+	}
+	for _, m := range shown {
+		address := freeAddress(t)
+		args := append(strings.Fields(m[1]), "--addr", address)
+		ctx, cancel := context.WithCancel(t.Context())
+		cmd := exec.CommandContext(ctx, receiver, args...)
+		cmd.Env = append(os.Environ(), "WEBHOOK_SECRET="+secrets[0].secret)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(out).ReadString('\n')
+		if want := "listening on http://" + address + "\n"; err != nil || line != want {
+			t.Errorf("%q printed %q %v, want %q", args, line, err, want)
+		}
+		cancel()
+		_ = cmd.Wait() // killed
+	}
 }
 
 // While a secret is rotated, X-Webhook-Signature is made with the old one: a
