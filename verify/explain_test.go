@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -377,5 +378,11 @@ func TestHandlerExplains(t *testing.T) {
 		if !refused(mustNew(t, secret, &options).Middleware(http.NotFoundHandler())) {
 			t.Error("Middleware does not explain")
 		}
+		log.Reset()
+		r := request(t, body, nil)
+		r.Body = io.NopCloser(bytes.NewReader(append(bytes.Clone(body), '\n')))
+		r.ContentLength = -1
+		serve(mustNew(t, secret, &options).Handler(fn), r)
+		wantSaid(t, log.String(), "line break at the end of the body")
 	})
 }

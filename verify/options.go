@@ -113,6 +113,9 @@ func (o *Options) withDefaults() (Options, error) {
 	if out.Now == nil {
 		out.Now = time.Now
 	}
+	if out.Explain && out.Logger == nil {
+		return out, errors.New("verify: Options.Explain needs Options.Logger, which is where the explanation goes")
+	}
 	if out.Logger == nil {
 		out.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -125,6 +125,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		{verify.Options{MoreSecrets: make([]string, 9)}, []string{"Options.MoreSecrets", "8"}},
 		{verify.Options{MoreSecrets: []string{"x"}, MoreKeys: make([][]byte, 8)}, []string{"Options.MoreKeys", "8"}},
 		{verify.Options{Once: &verify.MemoryOnce{}, Scheme: verify.BodyOnly}, []string{"Options.Once", "BodyOnly"}},
+		{verify.Options{Explain: true}, []string{"Options.Explain", "Options.Logger"}},
 	} {
 		_, err := verify.New(secret, &c.opts)
 		checkRefusal(t, "New", "", err, c.wants...)
