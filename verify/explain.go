@@ -99,7 +99,11 @@ func (v *Verifier) explainMismatch(r *http.Request, c *claim, body []byte) strin
 		said = append(said, text)
 	}
 	secret := "the secret"
-	if n := len(v.keys); n != 1 {
+	switch n := len(v.keys); {
+	case n == 0:
+		return strings.Join(append(said, "No known mistake is behind it: probably the sender signs with another key, or another webhook's. "+
+			"Compare the public key with the one that the sender shows, and the body with what the sender's log shows."), " ")
+	case n != 1:
 		secret = fmt.Sprintf("any of the %d secrets", n)
 	}
 	said = append(said, "No known mistake makes "+secret+" give this signature: probably the sender has another secret, or another webhook's. "+
@@ -129,9 +133,15 @@ type trial struct {
 	left  int
 }
 
-// spend takes what one signature costs, and reports whether there was enough.
+// verification is what an ed25519 verification costs, in bytes that are signed.
+const verification = 64 << 10
+
+// spend takes what signatures cost, and reports whether there was enough.
 func (t *trial) spend(signatures int) bool {
-	cost := signatures * (len(t.body) + 512) // what a short one costs as well
+	return t.spendBytes(signatures * (len(t.body) + 512)) // what a short one costs as well
+}
+
+func (t *trial) spendBytes(cost int) bool {
 	if cost > t.left {
 		return false
 	}
@@ -141,7 +151,8 @@ func (t *trial) spend(signatures int) bool {
 
 // isBody reports whether the claimed signature is that of this body.
 func (t *trial) isBody(body []byte) bool {
-	return t.spend(len(t.v.keys)) && t.v.check(t.claim, body) == nil
+	verifications := len(t.v.public) * t.claim.list.LenAsymmetric()
+	return t.spend(len(t.v.keys)) && t.spendBytes(verifications*verification) && t.v.check(t.claim, body) == nil
 }
 
 // isKey reports whether this key gives the claimed signature.

@@ -3,6 +3,7 @@ package verify
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -38,7 +39,7 @@ func (v *Verifier) explainHeaders(h http.Header, body []byte) string {
 		}
 	}
 	for _, name := range need {
-		if text := explainValue(name, h.Get(name)); text != "" {
+		if text := v.explainValue(name, h.Get(name)); text != "" {
 			return text + v.rightAllTheSame(h, name, body)
 		}
 	}
@@ -87,7 +88,7 @@ func explainLines(name string, lines []string) string {
 }
 
 // explainValue says what is wrong with the one value of a header, or "".
-func explainValue(name, value string) string {
+func (v *Verifier) explainValue(name, value string) string {
 	if trimmed := strings.Trim(value, " \t\r\n\"'"); trimmed != value {
 		return name + " has white space or quotes around its value."
 	}
@@ -102,7 +103,12 @@ func explainValue(name, value string) string {
 	case headerTimestamp:
 		return explainTimestamp(value)
 	case headerSignature:
-		if _, err := signature.ParseSignatures(value); err != nil {
+		switch _, err := signature.ParseSignatures(value, v.versions()); {
+		case errors.Is(err, signature.ErrListAsymmetric):
+			return fmt.Sprintf("%s has more than %d v1a entries.", headerSignature, signature.MaxAsymmetric)
+		case err != nil && len(v.keys) == 0:
+			return explainPublicList(value)
+		case err != nil:
 			return explainList(value)
 		}
 	case headerBody:
@@ -170,6 +176,18 @@ func explainList(value string) string {
 		return headerSignature + " has ed25519 entries (v1a) only, which a shared secret does not verify."
 	}
 	return headerSignature + " is cut or not a signature" + want
+}
+
+// explainPublicList is explainList for a verifier with public keys alone.
+func explainPublicList(value string) string {
+	entries := strings.Fields(value)
+	switch {
+	case len(value) > signature.MaxSignatureBytes || len(entries) > signature.MaxSignatures:
+		return fmt.Sprintf("%s has more than %d bytes or %d entries.", headerSignature, signature.MaxSignatureBytes, signature.MaxSignatures)
+	case len(entries) > 0 && !slices.ContainsFunc(entries, func(e string) bool { return !strings.HasPrefix(e, "v1,") }):
+		return headerSignature + " has entries by a shared secret (v1) only, which a public key does not verify: use New with the secret, or have the webhook given a signing key."
+	}
+	return headerSignature + " is cut or not a signature: an entry has to be v1a, and the base64 of the 64 bytes, in the standard alphabet with its padding."
 }
 
 func explainBodyOnly(value string) string {

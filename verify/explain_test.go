@@ -386,3 +386,28 @@ func TestHandlerExplains(t *testing.T) {
 		wantSaid(t, log.String(), "line break at the end of the body")
 	})
 }
+
+// A verifier with public keys is told of those.
+func TestExplainPublicKeys(t *testing.T) {
+	private, public := verifytest.Keys()
+	other, _ := verifytest.Keys()
+	v := mustPublic(t, public, nil)
+	for _, c := range []struct {
+		name string
+		h    http.Header
+		body []byte
+		want string
+	}{
+		{"genuine", signed(t, "", body, &verifytest.Options{SigningKey: private}), body, ""},
+		{"v1 alone", signed(t, secret, body, nil), body, "shared secret (v1) only"},
+		{"another key", signed(t, "", body, &verifytest.Options{SigningKey: other}), body, "Compare the public key"},
+		{"line break added", signed(t, "", body, &verifytest.Options{SigningKey: private}), append(bytes.Clone(body), '\n'), "line break"},
+		{"five", withEntries(signed(t, "", body, &verifytest.Options{SigningKey: private}), strings.Fields(strings.Repeat("v1a,"+strings.Repeat("A", 86)+"== ", 5))...), body, "more than 4 v1a"},
+		{"cut", withEntries(signed(t, "", body, &verifytest.Options{SigningKey: private}), "v1a,AAAA"), body, "v1a, and the base64 of the 64 bytes"},
+	} {
+		got := v.Explain(&http.Request{Method: http.MethodPost, Header: c.h}, c.body)
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
