@@ -3,7 +3,6 @@ package verify
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -103,13 +102,8 @@ func (v *Verifier) explainValue(name, value string) string {
 	case headerTimestamp:
 		return explainTimestamp(value)
 	case headerSignature:
-		switch _, err := signature.ParseSignatures(value, v.versions()); {
-		case errors.Is(err, signature.ErrListAsymmetric):
-			return fmt.Sprintf("%s has more than %d v1a entries.", headerSignature, signature.MaxAsymmetric)
-		case err != nil && len(v.keys) == 0:
-			return explainPublicList(value)
-		case err != nil:
-			return explainList(value)
+		if _, err := signature.ParseSignatures(value, v.versions()); err != nil {
+			return explainList(value, v.versions())
 		}
 	case headerBody:
 		return explainBodyOnly(value)
@@ -144,20 +138,36 @@ func explainTimestamp(value string) string {
 	return headerTimestamp + " is not seconds since 1970 in digits, without sign, fraction and leading zero."
 }
 
-func explainList(value string) string {
-	const want = ": an entry has to be v1, and the base64 of the 32 bytes, in the standard alphabet with its padding."
+func explainList(value string, versions signature.Versions) string {
+	want := ": an entry has to be v1, and the base64 of the 32 bytes, in the standard alphabet with its padding."
+	if !versions.V1 {
+		want = ": an entry has to be v1a, and the base64 of the 64 bytes, in the standard alphabet with its padding."
+	}
 	entries := strings.Fields(value)
+	v1, v1a := 0, 0
+	for _, entry := range entries {
+		if strings.HasPrefix(entry, "v1,") {
+			v1++
+		}
+		if strings.HasPrefix(entry, "v1a,") {
+			v1a++
+		}
+	}
 	switch {
-	case len(value) > signature.MaxSignatureBytes || len(entries) > signature.MaxSignatures:
-		return fmt.Sprintf("%s has more than %d bytes or %d entries.", headerSignature, signature.MaxSignatureBytes, signature.MaxSignatures)
+	case len(value) > signature.MaxSignatureBytes || len(entries) > signature.MaxSignatures || versions.V1a && v1a > signature.MaxAsymmetric:
+		return fmt.Sprintf("%s has more than %d bytes, %d entries or %d by ed25519.",
+			headerSignature, signature.MaxSignatureBytes, signature.MaxSignatures, signature.MaxAsymmetric)
 	case strings.Contains(value, "sha256="):
 		return headerSignature + " has the form of X-Webhook-Signature" + want
 	case strings.HasPrefix(value, "t=") || strings.HasPrefix(value, "v1="):
 		return headerSignature + " has the form of Stripe's header" + want
 	case strings.Contains(value, ", v1,"), strings.Contains(value, ",v1,"), strings.Contains(value, ";"):
 		return headerSignature + " has a comma or semicolon between its entries, where a space has to be: a proxy in front probably folds lines."
+	case v1a > 0 && v1 == 0 && !versions.V1a:
+		return headerSignature + " has ed25519 entries (v1a) only, which a shared secret does not verify: give the sender's public key to NewPublic or Options.PublicKeys."
+	case v1 > 0 && v1a == 0 && !versions.V1:
+		return headerSignature + " has entries by a shared secret (v1) only, which a public key does not verify: give the secret to New, or an ed25519 key to the sender."
 	}
-	onlyV1a := len(entries) > 0
 	for _, entry := range entries {
 		text, versioned := strings.CutPrefix(entry, "v1,")
 		switch _, form := digest(text); {
@@ -170,24 +180,8 @@ func explainList(value string) string {
 		case form == "other base64":
 			return headerSignature + " is in URL-safe or unpadded base64" + want
 		}
-		onlyV1a = onlyV1a && strings.HasPrefix(entry, "v1a,")
-	}
-	if onlyV1a {
-		return headerSignature + " has ed25519 entries (v1a) only, which a shared secret does not verify."
 	}
 	return headerSignature + " is cut or not a signature" + want
-}
-
-// explainPublicList is explainList for a verifier with public keys alone.
-func explainPublicList(value string) string {
-	entries := strings.Fields(value)
-	switch {
-	case len(value) > signature.MaxSignatureBytes || len(entries) > signature.MaxSignatures:
-		return fmt.Sprintf("%s has more than %d bytes or %d entries.", headerSignature, signature.MaxSignatureBytes, signature.MaxSignatures)
-	case len(entries) > 0 && !slices.ContainsFunc(entries, func(e string) bool { return !strings.HasPrefix(e, "v1,") }):
-		return headerSignature + " has entries by a shared secret (v1) only, which a public key does not verify: use New with the secret, or have the webhook given a signing key."
-	}
-	return headerSignature + " is cut or not a signature: an entry has to be v1a, and the base64 of the 64 bytes, in the standard alphabet with its padding."
 }
 
 func explainBodyOnly(value string) string {

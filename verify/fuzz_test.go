@@ -136,6 +136,9 @@ func FuzzExplain(f *testing.F) {
 		return &verify.Options{Scheme: scheme, Now: func() time.Time { return now }}
 	}
 	verifiers := []*verify.Verifier{mustNew(f, whsec, options(verify.Any)), mustNew(f, whsec, options(verify.ReplayProtected)), mustNew(f, whsec, options(verify.BodyOnly))}
+	withPublic := options(verify.Any)
+	withPublic.PublicKeys = []string{"whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="}
+	verifiers = append(verifiers, mustNew(f, whsec, withPublic))
 	plain := signature.NewKey([]byte(whsec))
 	right := plain.Standard("evt_1", now.Unix(), body)
 	f.Add(body, plain.Body(body), "", "", "", false)
