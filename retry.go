@@ -117,8 +117,8 @@ func parseRetryAfter(lines []string, now time.Time, limit time.Duration) time.Du
 		return n * time.Second
 	}
 	at, err := http.ParseTime(s)
-	if err != nil {
-		return 0
+	if err != nil || !strings.HasSuffix(s, "GMT") && strings.TrimRight(s, "0123456789") == s {
+		return 0 // ParseTime takes other zones in RFC 850's form, and reads them by this machine's
 	}
 	return min(max(at.Sub(now), 0), limit)
 }

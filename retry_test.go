@@ -45,6 +45,39 @@ func TestRetryAfterTable(t *testing.T) {
 	require.Greater(t, rows, 20)
 }
 
+// TestRetryAfterForms: the three forms of a date, all in GMT, and what is none.
+func TestRetryAfterForms(t *testing.T) {
+	local := time.Local
+	t.Cleanup(func() { time.Local = local })
+	time.Local = time.FixedZone("PST", -8*60*60)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"Thu, 01 Jan 2026 00:05:00 GMT":      5 * time.Minute,
+		"Thursday, 01-Jan-26 00:05:00 GMT":   5 * time.Minute,
+		"Thu Jan  1 00:05:00 2026":           5 * time.Minute,
+		"Fri, 31 Dec 9999 23:59:59 GMT":      MaxRetryAfter,
+		"Thursday, 01-Jan-26 00:05:00 PST":   0,
+		"Thursday, 01-Jan-26 00:05:00 EST":   0,
+		"Thursday, 01-Jan-26 00:05:00 UTC":   0,
+		"Thu, 01 Jan 2026 00:05:00 PST":      0,
+		"Thu, 01 Jan 2026 00:05:00 +0000":    0,
+		"Thu, 01 Jan 2026 24:05:00 GMT":      0,
+		"Thu, 32 Jan 2026 00:05:00 GMT":      0,
+		"Friday, 31-Dec-99 23:59:59 GMT":     0, // 1999
+		"2026-01-01T00:05:00Z":               0,
+		"1767226200":                         MaxRetryAfter, // a number is a delay
+		"0000000000000000000000000000000120": 2 * time.Minute,
+		"\t 120 \t":                          2 * time.Minute,
+		"+120":                               0, "-120": 0, "1e3": 0, "120.5": 0, "120,240": 0, "120 240": 0, "0x78": 0, "\u0661\u0662\u0660": 0,
+		"120\u00a0": 0, "120\n": 0, "NaN": 0, "Infinity": 0, "\x00": 0,
+		"21600": 6 * time.Hour, "21601": MaxRetryAfter, "9223372037": MaxRetryAfter, "18446744073709551617": MaxRetryAfter,
+	} {
+		require.Equal(t, want, parseRetryAfter([]string{text}, now, MaxRetryAfter), "%q", text)
+	}
+	require.Zero(t, parseRetryAfter([]string{"120", "120"}, now, MaxRetryAfter), "two lines are ambiguous")
+	require.Zero(t, parseRetryAfter(nil, now, MaxRetryAfter))
+}
+
 // FuzzRetryAfter holds the bounds for whatever a stranger sends.
 func FuzzRetryAfter(f *testing.F) {
 	for _, s := range []string{"", "0", "120", "9223372036854775808", "-1", "Thu, 01 Jan 2026 00:05:00 GMT", " Thu, 01 Jan 2026 00:05:00 GMT", " 7\t"} {

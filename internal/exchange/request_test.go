@@ -51,6 +51,7 @@ func TestHead(t *testing.T) {
 // Whatever is asked for, the wire holds one request, and it is that one.
 func FuzzHead(f *testing.F) {
 	f.Add("hooks.example.com", "/hook", "a=b", "X-A", "v", "{}")
+	f.Add("hooks.example.com", "/hook", "", "Pragma", "no-cache", "{}")
 	f.Add("a\r\n", "/\n", " ", "Transfer-Encoding", "chunked", "0\r\n\r\n")
 	f.Fuzz(func(t *testing.T, host, path, query, name, value, body string) {
 		r := &Request{URL: &url.URL{Scheme: "https", Host: host, Path: path, RawQuery: query}, Header: http.Header{name: {value}}, Body: []byte(body)}
@@ -71,6 +72,9 @@ func FuzzHead(f *testing.F) {
 		require.Equal(t, body, string(sent))
 		require.Zero(t, br.Buffered(), "%q", head)
 		require.Equal(t, "POST", got.Method)
+		if strings.EqualFold(name, "Pragma") {
+			delete(got.Header, "Cache-Control") // ReadRequest adds it beside no-cache
+		}
 		require.LessOrEqual(t, len(got.Header), 2, "%q", head)
 		if !framing(name) && !strings.EqualFold(name, "Connection") {
 			require.Equal(t, strings.Trim(value, " \t"), got.Header.Get(name))

@@ -33,6 +33,7 @@ func TestGoodHeadersAreSentUnchanged(t *testing.T) {
 		headerRow{Name: "x_custom.name", Value: ""},
 		headerRow{Name: "X-Relationship", Value: "1"},
 		headerRow{Name: "Tea", Value: "1"},
+		headerRow{Name: "pragma", Value: "no-cache"},
 		headerRow{Name: "CF-Access-Client-Id", Value: "7f.access"},
 		headerRow{Name: "CF-Access-Client-Secret", Value: "abc"},
 		headerRow{Name: strings.Repeat("a", MaxHeaderNameBytes), Value: strings.Repeat("b", MaxHeaderValueBytes)},
@@ -64,6 +65,9 @@ func checkOnTheWire(t *testing.T, name, value string) {
 	read, err := http.ReadRequest(bufio.NewReader(&wire))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.EqualFold(name, "Pragma") {
+		delete(read.Header, "Cache-Control") // ReadRequest adds it beside no-cache
 	}
 	if got := read.Header.Values(name); len(got) != 1 || got[0] != value || len(read.Header) > 3 {
 		t.Errorf("%q: read back %q in %v", name, got, read.Header)
