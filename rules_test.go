@@ -72,12 +72,18 @@ func TestEndpointRules(t *testing.T) {
 		"short whsec_":      {func(e *Endpoint) { e.Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILA==" }, "secret", "malformed_key", "", "generated"},
 		"reserved header":   {func(e *Endpoint) { e.Headers = map[string]string{"Host": "x"} }, "headers.Host", "header_reserved", "", ""},
 		"same header twice": {func(e *Endpoint) { e.Headers = map[string]string{"X-Key": "1", "x-key": "2"} }, "headers.x-key", "header_twice", "", "keep one"},
-		"many headers":      {func(e *Endpoint) { e.Headers = manyHeaders(21) }, "headers", "too_many", "20", "limit"},
-		"short timeout":     {func(e *Endpoint) { e.Timeout = time.Millisecond }, "timeout", "range", "1s to 1m0s", "use 1s"},
-		"long timeout":      {func(e *Endpoint) { e.Timeout = time.Hour }, "timeout", "range", "1s to 1m0s", "use 1s"},
-		"wide":              {func(e *Endpoint) { e.MaxInFlight = 1001 }, "max_in_flight", "range", "1000", "use 1 to"},
-		"negative width":    {func(e *Endpoint) { e.MaxInFlight = -1 }, "max_in_flight", "range", "1000", "use 1 to"},
-		"negative rate":     {func(e *Endpoint) { e.PerSecond = -1 }, "per_second", "range", "0.001 to 10000", "use"},
+		"large headers": {func(e *Endpoint) {
+			e.Headers = map[string]string{}
+			for i := range 5 { // each is within its own bound
+				e.Headers["X-Key-"+itoa(i)] = strings.Repeat("v", 4000)
+			}
+		}, "headers", "too_long", "16384", "limit"},
+		"many headers":   {func(e *Endpoint) { e.Headers = manyHeaders(21) }, "headers", "too_many", "20", "limit"},
+		"short timeout":  {func(e *Endpoint) { e.Timeout = time.Millisecond }, "timeout", "range", "1s to 1m0s", "use 1s"},
+		"long timeout":   {func(e *Endpoint) { e.Timeout = time.Hour }, "timeout", "range", "1s to 1m0s", "use 1s"},
+		"wide":           {func(e *Endpoint) { e.MaxInFlight = 1001 }, "max_in_flight", "range", "1000", "use 1 to"},
+		"negative width": {func(e *Endpoint) { e.MaxInFlight = -1 }, "max_in_flight", "range", "1000", "use 1 to"},
+		"negative rate":  {func(e *Endpoint) { e.PerSecond = -1 }, "per_second", "range", "0.001 to 10000", "use"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDispatcher(t, nil)
