@@ -2,7 +2,11 @@ package webhook
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
+
+	"github.com/autoreach/webhook/events"
 )
 
 // Pause stops deliveries, of everything or of what p names, until they are
@@ -43,6 +47,27 @@ func (d *Dispatcher) Pauses(ctx context.Context) ([]Pause, error) {
 	p, err := d.store.Pauses(ctx)
 	return p.List, err
 }
+
+// Limits are what a dispatcher's options allow an account, for a page that
+// tells its customers.
+type Limits struct {
+	Endpoints         int           // that it may have, by [Options.EndpointLimit]
+	EventsPerEndpoint int           // by [Options.EventsPerEndpoint]
+	Attempts          int           // that one delivery gets, the first one counted
+	Timeout           time.Duration // of one attempt, unless the endpoint says otherwise
+}
+
+// Limits returns what the options allow the account.
+func (d *Dispatcher) Limits(account string) Limits {
+	return Limits{
+		Endpoints: d.options.EndpointLimit(account), EventsPerEndpoint: d.options.EventsPerEndpoint,
+		Attempts: d.attempts, Timeout: d.options.Timeout,
+	}
+}
+
+// EventTypes returns what can be emitted and subscribed to, in the order of
+// [Options.Events].
+func (d *Dispatcher) EventTypes() []events.Type { return slices.Clone(d.catalogue.types) }
 
 // Stats is what there is to watch.
 type Stats struct {

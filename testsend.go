@@ -2,10 +2,13 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
+	"github.com/autoreach/webhook/events"
 	"github.com/autoreach/webhook/internal/exchange"
 )
 
@@ -43,36 +46,89 @@ func (d *Dispatcher) TestNew(ctx context.Context, e Endpoint, t EventType) (Atte
 }
 
 func (d *Dispatcher) test(ctx context.Context, limit string, e Endpoint, t EventType) (Attempt, error) {
-	kind, known := d.catalogue.lookup(t)
-	if !known {
-		return Attempt{}, &InvalidError{Fields: []FieldError{{Field: "type", Code: "unknown_event",
-			Message: fmt.Sprintf("%q is not an event; known are %s", t, d.catalogue.names())}}}
+	kind, err := d.kind(t)
+	if err != nil {
+		return Attempt{}, err
 	}
 	done, err := d.tests.begin(limit)
 	if err != nil {
 		return Attempt{}, err
 	}
 	defer done()
-	body, err := payload(t, time.Now(), kind.Sample())
-	if err != nil {
-		return Attempt{}, err
+	req, err := d.testRequest(ctx, e, kind)
+	if unsent := (unrendered{}); errors.As(err, &unsent) {
+		return Attempt{N: 1, Result: ResultFailed, Class: ClassFormat, Error: unsent.Error()}, nil
 	}
-	target := d.newTarget(e)
-	if target.err != nil {
-		return Attempt{}, target.err
-	}
-	eventID := "test_" + newID()
-	out, err := d.render(target.format, eventID, e.Account, t, body, true)
-	if err != nil {
-		return Attempt{N: 1, Result: ResultFailed, Class: ClassFormat, Error: err.Error()}, nil
-	}
-	req, err := d.request(ctx, target, eventID, out, true)
 	if err != nil {
 		return Attempt{}, err
 	}
 	res := d.client.Post(ctx, req)
 	return newAttempt(1, res), nil
 }
+
+// Preview returns the request that TestNew would send, and sends nothing: for
+// showing it, or for a command line that the customer can run. It is signed
+// with the secret that e has, and dated now. What a Dispatcher returned has no
+// secret, and so no signature. Account and Name may be empty.
+func (d *Dispatcher) Preview(ctx context.Context, e Endpoint, t EventType) (Preview, error) {
+	kind, err := d.kind(t)
+	if err != nil {
+		return Preview{}, err
+	}
+	var p problems
+	d.checkURL(&p, &e)
+	d.checkFormat(&p, &e)
+	checkSecret(&p, e.Secret)
+	checkSigningKey(&p, e.SigningKey)
+	checkHeaders(&p, &e, d.reserved)
+	if err := p.err(); err != nil {
+		return Preview{}, err
+	}
+	e.OldSecret, e.OldSecretUntil = "", time.Time{}
+	req, err := d.testRequest(ctx, e, kind)
+	if err != nil {
+		return Preview{}, err
+	}
+	return Preview{URL: e.URL, Header: req.Header.Clone(), Body: req.Body}, nil
+}
+
+// Preview is a POST that a test send makes.
+type Preview struct {
+	URL    string
+	Header http.Header // the endpoint's own and those of the signers
+	Body   []byte      // the payload, in the endpoint's format
+}
+
+// kind looks an event type up.
+func (d *Dispatcher) kind(t EventType) (events.Type, error) {
+	kind, known := d.catalogue.lookup(t)
+	if !known {
+		return kind, &InvalidError{Fields: []FieldError{{Field: "type", Code: "unknown_event",
+			Message: fmt.Sprintf("%q is not an event; known are %s", t, d.catalogue.names())}}}
+	}
+	return kind, nil
+}
+
+// testRequest is the request of a test send.
+func (d *Dispatcher) testRequest(ctx context.Context, e Endpoint, kind events.Type) (exchange.Request, error) {
+	body, err := payload(kind.Name, time.Now(), kind.Sample())
+	if err != nil {
+		return exchange.Request{}, err
+	}
+	target := d.newTarget(e)
+	if target.err != nil {
+		return exchange.Request{}, target.err
+	}
+	eventID := "test_" + newID()
+	out, err := d.render(target.format, eventID, e.Account, kind.Name, body, true)
+	if err != nil {
+		return exchange.Request{}, unrendered{err}
+	}
+	return d.request(ctx, target, eventID, out, true)
+}
+
+// unrendered says that a format could not make its message of a sample.
+type unrendered struct{ error }
 
 // newAttempt is what an exchange came to.
 func newAttempt(n int, res exchange.Result) Attempt {

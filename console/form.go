@@ -1,0 +1,246 @@
+package console
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/autoreach/webhook"
+)
+
+// A form is the page on which a webhook is added or edited: what was typed,
+// what is wrong with it, and the result of a test.
+type form struct {
+	Webhook *webhookView // nil for a new one
+	Limits  webhook.Limits
+	Version int64
+
+	Name, URL, Secret               string
+	Events                          []string
+	Headers                         string // a line for each
+	Timeout, MaxInFlight, PerSecond string
+	FIFO                            bool
+	Enabled                         string // on, off or discard
+	Remove                          bool   // the secret
+	Test                            string // the event of a test
+
+	Errors  map[string]string // by field
+	Problem string
+	Result  *testView
+	Preview *previewView
+}
+
+// kept stands for the value of a header that is not shown.
+const kept = "••••••••"
+
+type choicesView struct {
+	Webhook *webhookView `json:"webhook"` // null for a new one
+	Events  []eventView  `json:"events"`
+	PerHook int          `json:"events_per_webhook"`
+}
+
+func (v *visit) newForm() (*answer, error) {
+	f := &form{Limits: v.d.Limits(v.account), Enabled: "on"}
+	return v.formAnswer(f, 0), nil
+}
+
+func (v *visit) editForm() (*answer, error) {
+	r, err := v.record(0)
+	if err != nil {
+		return nil, err
+	}
+	return v.formAnswer(v.formOf(r), 0), nil
+}
+
+// formOf is the form of a stored webhook.
+func (v *visit) formOf(r webhook.EndpointRecord) *form {
+	f := &form{Webhook: v.webhookView(r), Limits: v.d.Limits(v.account), Version: r.Version,
+		Name: r.Name, URL: r.URL, Events: r.Events, FIFO: r.FIFO, Enabled: "on"}
+	if !r.Enabled {
+		f.Enabled = "off"
+	}
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		lines = append(lines, name+": "+kept)
+	}
+	f.Headers = strings.Join(lines, "\n")
+	f.Timeout, f.PerSecond = decimal(r.Timeout.Seconds()), decimal(r.PerSecond)
+	f.MaxInFlight = decimal(float64(r.MaxInFlight))
+	return f
+}
+
+// decimal is a number of a form; 0 is the default, an empty field.
+func decimal(n float64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64)
+}
+
+func (v *visit) formAnswer(f *form, status int) *answer {
+	title := "Add webhook"
+	if f.Webhook != nil {
+		title = "Edit " + f.Webhook.Name
+	}
+	if f.Test == "" && len(f.Events) > 0 {
+		f.Test = f.Events[0]
+	}
+	if f.Errors == nil {
+		f.Errors = map[string]string{}
+	}
+	return &answer{status: status, page: "form", title: title, data: f,
+		json: choicesView{f.Webhook, v.eventTypes(), f.Limits.EventsPerEndpoint}}
+}
+
+// fill takes what was typed, and returns what it says.
+func (v *visit) fill(f *form) (input, error) {
+	if err := v.parseForm(); err != nil {
+		return input{}, err
+	}
+	p := v.r.PostForm
+	f.Errors = map[string]string{}
+	f.Name, f.URL, f.Secret, f.Headers = p.Get("name"), p.Get("url"), p.Get("secret"), p.Get("headers")
+	f.Events, f.Test, f.Enabled = p["events"], p.Get("test_event"), p.Get("enabled")
+	f.Timeout, f.MaxInFlight, f.PerSecond = p.Get("timeout_seconds"), p.Get("max_in_flight"), p.Get("per_second")
+	f.FIFO, f.Remove = p.Has("in_order"), p.Has("remove_secret")
+	f.Version, _ = strconv.ParseInt(p.Get("version"), 10, 64)
+	in := input{Version: f.Version, Name: webhook.Set(strings.TrimSpace(f.Name)), URL: webhook.Set(strings.TrimSpace(f.URL)),
+		Events: webhook.Set(f.Events), FIFO: webhook.Set(f.FIFO), Test: f.Test}
+	if f.Secret != "" || f.Remove {
+		in.Secret = webhook.Set(f.Secret)
+	}
+	if f.Secret != "" && f.Remove {
+		f.Errors["secret"] = "is both entered and removed; choose one"
+	}
+	in.Timeout = webhook.Set(f.float("timeout_seconds", f.Timeout))
+	in.PerSecond = webhook.Set(f.float("per_second", f.PerSecond))
+	n := f.float("max_in_flight", f.MaxInFlight)
+	if n != float64(int(n)) {
+		f.Errors["max_in_flight"] = "is not a whole number"
+	}
+	in.MaxInFlight = webhook.Set(int(n))
+	headers := map[string]*string{}
+	for _, line := range strings.Split(f.Headers, "\n") {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(line, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || name == "" {
+			f.Errors["headers"] = "has a line without a name and a colon; write Name: value, one on each line"
+			continue
+		}
+		headers[name] = &value
+		if value == kept {
+			headers[name] = nil
+		}
+	}
+	in.Headers = webhook.Set(headers)
+	return in, nil
+}
+
+// float reads a number of the form; an empty field is 0, the default.
+func (f *form) float(field, s string) float64 {
+	s = strings.TrimSpace(strings.Replace(s, ",", ".", 1))
+	if s == "" {
+		return 0
+	}
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || n > 1e6 || n < -1e6 {
+		f.Errors[field] = "is not a number that can be used here"
+		return 0
+	}
+	return n
+}
+
+// blame puts refused fields into the form. It says whether err was about them.
+func (f *form) blame(err error) bool {
+	var invalid *webhook.InvalidError
+	if !errors.As(err, &invalid) {
+		return false
+	}
+	f.wrong(invalid.Fields)
+	return true
+}
+
+func (f *form) wrong(fields []webhook.FieldError) {
+	for _, e := range fields {
+		field, rest, _ := strings.Cut(e.Field, ".")
+		text := e.Message
+		switch {
+		case field == "account" || field == "actor":
+			f.Problem = "Your account " + text + "."
+			continue
+		case field == "type":
+			field = "test_event"
+		case rest != "":
+			text = rest + " " + text
+		}
+		if f.Errors[field] != "" {
+			text = f.Errors[field] + "; " + text
+		}
+		f.Errors[field] = text
+	}
+}
+
+// labelsOf are the names of fields at the top of a form that was refused.
+var fieldLabels = []struct{ field, label string }{
+	{"name", "Name"}, {"url", "URL"}, {"events", "Event"}, {"secret", "Signing secret"}, {"headers", "Headers"},
+	{"timeout_seconds", "Timeout"}, {"timeout", "Timeout"}, {"max_in_flight", "At a time"}, {"per_second", "A second"}, {"test_event", "Event of the test"},
+}
+
+// A mistake is a field with what is wrong with it.
+type mistake struct{ Field, Label, Text string }
+
+// Mistakes are what is wrong, in the order of the form.
+func (f *form) Mistakes() []mistake {
+	var out []mistake
+	for _, l := range fieldLabels {
+		if text := f.Errors[l.field]; text != "" {
+			field := l.field
+			if field == "timeout" {
+				field = "timeout_seconds"
+			}
+			out = append(out, mistake{field, l.label, text})
+		}
+	}
+	return out
+}
+
+// Error is what is wrong with a field.
+func (f *form) Error(field string) string {
+	if field == "timeout_seconds" && f.Errors[field] == "" {
+		field = "timeout"
+	}
+	return f.Errors[field]
+}
+
+// Has says whether an event is chosen.
+func (f *form) Has(event string) bool { return slices.Contains(f.Events, event) }
+
+// Advanced says whether anything below Advanced is set or wrong.
+func (f *form) Advanced() bool {
+	for _, field := range []string{"headers", "timeout_seconds", "max_in_flight", "per_second"} {
+		if f.Error(field) != "" {
+			return true
+		}
+	}
+	return f.Headers+f.Timeout+f.MaxInFlight+f.PerSecond != "" || f.FIFO
+}
+
+// Multiple says whether a webhook can have several events.
+func (f *form) Multiple() bool { return f.Limits.EventsPerEndpoint > 1 }
+
+// refused is the form with what is wrong, or the error itself.
+func (v *visit) refused(f *form, err error) (*answer, error) {
+	if v.json || !f.blame(err) {
+		return nil, err
+	}
+	return v.formAnswer(f, http.StatusUnprocessableEntity), nil
+}
+
+// Signs says whether a stored secret will sign.
+func (f *form) Signs() bool { return f.Webhook != nil && f.Webhook.Signed && !f.Remove }

@@ -1,0 +1,118 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/autoreach/webhook"
+)
+
+// input is what a form or a JSON body holds. In JSON what is absent is kept
+// and null removes; a form has all of it.
+type input struct {
+	Version     int64                             `json:"version"`
+	Name        webhook.Field[string]             `json:"name"`
+	URL         webhook.Field[string]             `json:"url"`
+	Events      webhook.Field[[]string]           `json:"events"`
+	Secret      webhook.Field[string]             `json:"secret"`
+	Headers     webhook.Field[map[string]*string] `json:"headers"` // null keeps the value that is stored
+	Timeout     webhook.Field[float64]            `json:"timeout_seconds"`
+	MaxInFlight webhook.Field[int]                `json:"max_in_flight"`
+	PerSecond   webhook.Field[float64]            `json:"per_second"`
+	FIFO        webhook.Field[bool]               `json:"in_order"`
+	Enabled     webhook.Field[bool]               `json:"enabled"`
+
+	Generate bool `json:"generate_secret"` // make a secret, and return it this once
+
+	Test    string  `json:"test_event"` // of a test
+	Waiting string  `json:"waiting"`    // send or discard what waits, when it is enabled
+	Overlap float64 `json:"overlap_hours"`
+	Since   string  `json:"since"`
+	Until   string  `json:"until"`
+	Done    int     `json:"done"`
+}
+
+// isJSONBody says whether the body is JSON; anything else is a form.
+func (v *visit) isJSONBody() bool {
+	kind, _, _ := mime.ParseMediaType(v.r.Header.Get("Content-Type"))
+	return kind == "application/json"
+}
+
+// decode reads a JSON body, which may be empty.
+func (v *visit) decode() (input, error) {
+	var in input
+	body, err := io.ReadAll(v.r.Body)
+	if err != nil {
+		return in, err
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return in, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&in); err != nil {
+		return in, refuse(http.StatusBadRequest, "json", "The body is not the JSON that is described in openapi.json: %s", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return in, refuse(http.StatusBadRequest, "json", "The body holds more than one JSON value.")
+	}
+	return in, nil
+}
+
+// read reads the small input of a question, from a form or JSON.
+func (v *visit) read() (input, error) {
+	if v.isJSONBody() {
+		return v.decode()
+	}
+	if err := v.parseForm(); err != nil {
+		return input{}, err
+	}
+	f := v.r.PostForm
+	in := input{Waiting: f.Get("waiting"), Since: f.Get("since"), Until: f.Get("until"), Test: f.Get("test_event")}
+	if s := f.Get("secret"); s != "" {
+		in.Secret = webhook.Set(s)
+	}
+	in.Overlap, _ = strconv.ParseFloat(f.Get("overlap_hours"), 64)
+	in.Done, _ = strconv.Atoi(f.Get("done"))
+	return in, nil
+}
+
+func (v *visit) parseForm() error {
+	err := v.r.ParseForm()
+	if multipart := strings.HasPrefix(v.r.Header.Get("Content-Type"), "multipart/"); err == nil && multipart {
+		return refuse(http.StatusUnsupportedMediaType, "content_type", "Send application/x-www-form-urlencoded or application/json.")
+	}
+	var tooLarge *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooLarge) {
+		return refuse(http.StatusBadRequest, "form", "The form could not be read.")
+	}
+	return err
+}
+
+// number reads a number from the query.
+func (v *visit) number(name string) (int64, error) {
+	s := v.r.URL.Query().Get(name)
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 0, refuse(http.StatusBadRequest, name, "There is no such page of the log.")
+	}
+	return n, nil
+}
+
+// pretty indents JSON for reading. What is too long is cut.
+func pretty(body []byte, limit int) (string, bool) {
+	var b bytes.Buffer
+	if err := json.Indent(&b, body, "", "  "); err != nil {
+		return cut(body, limit)
+	}
+	return cut(b.Bytes(), limit)
+}

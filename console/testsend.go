@@ -1,0 +1,179 @@
+package console
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/autoreach/webhook"
+)
+
+type testAnswer struct {
+	Test *testView `json:"test"`
+}
+
+// A testView is what came of a test.
+type testView struct {
+	Delivered bool        `json:"delivered"`
+	Event     string      `json:"event"`
+	Summary   string      `json:"summary"`
+	Attempt   attemptView `json:"attempt"`
+}
+
+type previewAnswer struct {
+	Preview *previewView `json:"preview"`
+}
+
+// A previewView is what a test would send.
+type previewView struct {
+	Event   string `json:"event"`
+	Payload string `json:"payload"`
+	Curl    string `json:"curl"`
+	Signed  bool   `json:"signed"`
+	Cut     bool   `json:"-"`
+}
+
+func (v *visit) testNew() (*answer, error) {
+	f := &form{Limits: v.d.Limits(v.account), Enabled: "on"}
+	return v.try(f, webhook.Endpoint{Account: v.account}, func(event string, p webhook.EndpointPatch) (webhook.Attempt, error) {
+		return v.d.TestNew(v.r.Context(), with(webhook.Endpoint{Account: v.account}, p), event)
+	})
+}
+
+func (v *visit) test() (*answer, error) {
+	r, err := v.record(0)
+	if err != nil {
+		return nil, err
+	}
+	return v.try(v.formOf(r), r.Endpoint, func(event string, p webhook.EndpointPatch) (webhook.Attempt, error) {
+		return v.d.Test(v.r.Context(), v.account, v.id, event, p)
+	})
+}
+
+// try sends a sample to what is typed. Nothing is saved.
+func (v *visit) try(f *form, stored webhook.Endpoint, send func(string, webhook.EndpointPatch) (webhook.Attempt, error)) (*answer, error) {
+	event, p, a, err := v.typed(f, stored)
+	if a != nil || err != nil {
+		return a, err
+	}
+	attempt, err := send(event, p)
+	if err != nil {
+		return v.refused(f, err)
+	}
+	f.Result = v.testView(event, attempt)
+	a = v.formAnswer(f, 0)
+	a.json = testAnswer{f.Result}
+	return a, nil
+}
+
+// typed reads what a test is to be made of. An answer is the form with what is
+// wrong.
+func (v *visit) typed(f *form, stored webhook.Endpoint) (event string, p webhook.EndpointPatch, a *answer, err error) {
+	in, err := v.submitted(f)
+	if err != nil {
+		return "", p, nil, err
+	}
+	p, wrong := in.patch(stored)
+	if v.json && len(wrong) > 0 {
+		return "", p, nil, invalid(wrong)
+	}
+	f.wrong(wrong)
+	if len(f.Errors) > 0 {
+		return "", p, v.formAnswer(f, http.StatusUnprocessableEntity), nil
+	}
+	event = in.Test
+	if e := with(stored, p); event == "" && len(e.Events) > 0 {
+		event = e.Events[0]
+	}
+	f.Test = event
+	return event, p, nil, nil
+}
+
+func (v *visit) testView(event string, a webhook.Attempt) *testView {
+	out := &testView{Delivered: a.Result == webhook.ResultDelivered, Event: event, Attempt: v.attemptView(a, true)}
+	time := took(out.Attempt.TookMS)
+	switch {
+	case out.Delivered:
+		out.Summary = fmt.Sprintf("It works: your endpoint answered %d in %s.", a.Status, time)
+	case a.Error != "" && a.Status != 0:
+		out.Summary = fmt.Sprintf("It failed after %s: your endpoint %s.", time, a.Error)
+	case a.Error != "":
+		out.Summary = fmt.Sprintf("It failed after %s: %s.", time, a.Error)
+	default:
+		out.Summary = fmt.Sprintf("It failed after %s: your endpoint answered %d.", time, a.Status)
+	}
+	return out
+}
+
+func (v *visit) previewNew() (*answer, error) {
+	return v.show(&form{Limits: v.d.Limits(v.account), Enabled: "on"}, webhook.Endpoint{Account: v.account})
+}
+
+func (v *visit) preview() (*answer, error) {
+	r, err := v.record(0)
+	if err != nil {
+		return nil, err
+	}
+	return v.show(v.formOf(r), r.Endpoint)
+}
+
+// show is what a test would send, as payload and as a command line. The
+// command is signed only with a secret that was just typed: one that is stored
+// does not come out again.
+func (v *visit) show(f *form, stored webhook.Endpoint) (*answer, error) {
+	event, p, a, err := v.typed(f, stored)
+	if a != nil || err != nil {
+		return a, err
+	}
+	e := with(stored, p)
+	e.Headers = maps.Clone(e.Headers)
+	for name := range e.Headers { // and neither do headers' values
+		if typed, ok := p.Headers.Value[name]; !ok || typed == stored.Headers[name] {
+			e.Headers[name] = "your-value"
+		}
+	}
+	req, err := v.d.Preview(v.r.Context(), e, event)
+	if err != nil {
+		return v.refused(f, err)
+	}
+	signed := e.Secret != ""
+	body, more := pretty(req.Body, maxPayload)
+	f.Preview = &previewView{Event: event, Payload: string(req.Body), Signed: signed,
+		Curl: curl(req, !signed && e.HasSecret && !p.Secret.IsSet), Cut: more}
+	a = v.formAnswer(f, 0)
+	a.json = previewAnswer{&previewView{Event: event, Payload: string(req.Body), Curl: f.Preview.Curl, Signed: signed}}
+	f.Preview.Payload = body
+	return a, nil
+}
+
+// curl of a webhook that was just made.
+func (v *visit) curl(e webhook.Endpoint, s webhook.Secret, event string) string {
+	e.Secret = s
+	req, err := v.d.Preview(v.r.Context(), e, event)
+	if err != nil {
+		return ""
+	}
+	return curl(req, false)
+}
+
+// curl is a command line that sends the request. Where there is a secret that
+// is not at hand, placeholders stand for the signatures.
+func curl(req webhook.Preview, placeholders bool) string {
+	var b strings.Builder
+	b.WriteString("curl -i " + quote(req.URL))
+	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
+		for _, value := range req.Header[name] {
+			b.WriteString(" \\\n  -H " + quote(name+": "+value))
+		}
+	}
+	if placeholders {
+		b.WriteString(" \\\n  -H 'Webhook-Signature: v1,SIGNATURE' \\\n  -H 'X-Webhook-Signature: sha256=SIGNATURE'")
+	}
+	b.WriteString(" \\\n  --data-binary " + quote(string(req.Body)))
+	return b.String()
+}
+
+// quote makes a word of a POSIX shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
