@@ -1,6 +1,10 @@
 package console
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"strings"
+)
 
 // A chartView is a chart of the last 24 hours in the units of its SVG.
 type chartView struct {
@@ -36,8 +40,8 @@ func chart(hours []hourView) chartView {
 			b.Delivered = height(h.Delivered, c.Top)
 			b.Failed = height(h.Failed, c.Top)
 		}
-		b.DeliveredY = chartHeight - b.Delivered
-		b.FailedY = b.DeliveredY - b.Failed
+		b.DeliveredY = round(chartHeight - b.Delivered)
+		b.FailedY = round(b.DeliveredY - b.Failed)
 		c.Bars = append(c.Bars, b)
 	}
 	return c
@@ -48,7 +52,30 @@ func height(n, top int) float64 {
 	if n == 0 {
 		return 0
 	}
-	return max(2, float64(n)/float64(top)*(chartHeight-4))
+	return round(max(2, float64(n)/float64(top)*(chartHeight-6)))
+}
+
+func round(f float64) float64 { return math.Round(10*f) / 10 }
+
+// Delivered24 and Failed24 are the bars as paths, for the small chart: a page
+// has many of them.
+func (c chartView) Delivered24() string {
+	return c.path(func(b bar) (y, h float64) { return b.DeliveredY, b.Delivered })
+}
+
+// Failed24 is described at Delivered24.
+func (c chartView) Failed24() string {
+	return c.path(func(b bar) (y, h float64) { return b.FailedY, b.Failed })
+}
+
+func (c chartView) path(of func(bar) (y, h float64)) string {
+	var s strings.Builder
+	for _, b := range c.Bars {
+		if y, h := of(b); h > 0 {
+			fmt.Fprintf(&s, "M%v %vh16v%vh-16z", b.X, y, h)
+		}
+	}
+	return s.String()
 }
 
 // totals are the sums of the hours, and what the chart says in words.

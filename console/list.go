@@ -7,9 +7,11 @@ import (
 	"github.com/autoreach/webhook"
 )
 
-// pageSize is how many webhooks or deliveries a page shows. The 1,000 that a
-// query can return would be no page.
-const pageSize = 25
+// The 1,000 webhooks or deliveries that a query can return would be no page.
+const (
+	hooksPerPage = 10
+	pageSize     = 25 // deliveries
+)
 
 type listView struct {
 	Webhooks []*webhookView `json:"webhooks"`
@@ -30,7 +32,7 @@ func (l *listView) Full() bool { return l.Used >= l.Limit }
 // list is the page itself: two queries at most, however much is logged.
 func (v *visit) list() (*answer, error) {
 	ctx := v.r.Context()
-	q := webhook.EndpointQuery{Account: v.account, After: v.r.URL.Query().Get("after"), Limit: pageSize + 1, Hours: hoursShown}
+	q := webhook.EndpointQuery{Account: v.account, After: v.r.URL.Query().Get("after"), Limit: hooksPerPage + 1, Hours: hoursShown}
 	if q.After != "" && !isID(q.After) {
 		return nil, refuse(http.StatusBadRequest, "after", "There is no such page of the list.")
 	}
@@ -41,16 +43,16 @@ func (v *visit) list() (*answer, error) {
 	limits := v.d.Limits(v.account)
 	l := &listView{Webhooks: []*webhookView{}, Used: len(found), Limit: limits.Endpoints, PerHook: limits.EventsPerEndpoint,
 		Events: v.eventTypes(), first: q.After == ""}
-	if len(found) > pageSize || q.After != "" {
+	if len(found) > hooksPerPage || q.After != "" {
 		all, err := v.d.ListEndpoints(ctx, webhook.EndpointQuery{Account: v.account, Limit: 1000})
 		if err != nil {
 			return nil, err
 		}
 		l.Used = len(all)
 	}
-	if len(found) > pageSize {
-		found = found[:pageSize]
-		l.After = found[pageSize-1].ID
+	if len(found) > hooksPerPage {
+		found = found[:hooksPerPage]
+		l.After = found[hooksPerPage-1].ID
 	}
 	for _, r := range found {
 		l.Webhooks = append(l.Webhooks, v.webhookView(r))
@@ -139,7 +141,7 @@ type oneView struct {
 }
 
 // maxPayload is how much of a payload a page shows.
-const maxPayload = 16 << 10
+const maxPayload = 8 << 10
 
 // delivery is one delivery with its attempts and its payload: two queries.
 func (v *visit) delivery() (*answer, error) {

@@ -109,6 +109,7 @@ type webhookView struct {
 	Hours       []hourView `json:"hours"` // the last 24, oldest first
 
 	titles []string
+	hint   string
 }
 
 type lastView struct {
@@ -146,7 +147,7 @@ func (v *visit) webhookView(r webhook.EndpointRecord) *webhookView {
 		Hours: hours(r.Hours, time.Now()),
 	}
 	out.Status = status(r)
-	out.Summary = v.summary(r)
+	out.Summary, out.hint = v.summary(r), hint(r)
 	for _, e := range r.Events {
 		out.titles = append(out.titles, v.eventTitle(e))
 	}
@@ -155,6 +156,18 @@ func (v *visit) webhookView(r webhook.EndpointRecord) *webhookView {
 
 // EventTitles names the events as customers know them.
 func (w *webhookView) EventTitles() string { return strings.Join(w.titles, ", ") }
+
+// Another is why the last undelivered delivery died, where that is not what
+// the page says anyway.
+func (w *webhookView) Another() string {
+	if w.InError && w.LastReason == w.Reason {
+		return ""
+	}
+	return w.LastReason
+}
+
+// Hint says more about the error status.
+func (w *webhookView) Hint() string { return w.hint }
 
 // hours are the last 24, with the empty ones.
 func hours(known []webhook.Hour, now time.Time) []hourView {
@@ -207,11 +220,19 @@ type attemptView struct {
 	Advice   string  `json:"advice"`
 	Response string  `json:"response"` // excerpt; empty in lists
 	Cut      bool    `json:"response_cut"`
+
+	again, last bool
 }
+
+// Again says that the next attempt has the same advice.
+func (a attemptView) Again() bool { return a.again }
+
+// IsLast says that no attempt followed.
+func (a attemptView) IsLast() bool { return a.last }
 
 // maxResponse is how much of an answer a page shows. The store keeps up to
 // 16 KiB of each.
-const maxResponse = 2 << 10
+const maxResponse = 1 << 10
 
 func (v *visit) attemptView(a webhook.Attempt, response bool) attemptView {
 	out := attemptView{N: a.N, At: stamp(a.At), TookMS: float64(a.Took.Microseconds()) / 1000, Result: string(a.Result),
@@ -241,6 +262,12 @@ func (v *visit) deliveryView(w webhook.EndpointRecord, r webhook.DeliveryRecord,
 	}
 	for _, a := range r.Attempts {
 		out.Attempts = append(out.Attempts, v.attemptView(a, responses))
+	}
+	for i := range len(out.Attempts) - 1 {
+		out.Attempts[i].again = out.Attempts[i].Advice == out.Attempts[i+1].Advice
+	}
+	if n := len(out.Attempts); n > 0 {
+		out.Attempts[n-1].last = true
 	}
 	out.Summary = v.story(w, r)
 	return out

@@ -157,12 +157,31 @@ func (v *visit) summary(r webhook.EndpointRecord) sentence {
 		}
 		return say("Failed at ", h.At, ": ", what, "; we try again at ", h.NextAt, next)
 	case webhook.LastFailed:
-		if answered {
-			return say("Your endpoint ", what, "; we gave up at ", h.At, ".")
+		tries := ""
+		if h.Attempt > 0 {
+			tries = " after " + count(h.Attempt, "try", "tries")
 		}
-		return say("We gave up at ", h.At, ": ", what, ".")
+		if answered {
+			return say("Your endpoint ", what, "; we gave up at ", h.At, tries, ".")
+		}
+		return say("We gave up at ", h.At, tries, ": ", what, ".")
 	}
 	return say("Nothing was sent yet. It waits for its first event.")
+}
+
+// hint is the rest of the reason for the error status, where the summary does
+// not have it.
+func hint(r webhook.EndpointRecord) string {
+	h := r.Health
+	if !r.Enabled || !h.InError {
+		return ""
+	}
+	if _, more, ok := strings.Cut(h.Reason, ": "); ok && h.Last == webhook.LastFailed {
+		return more + "."
+	} else if h.Last == webhook.LastFailed {
+		return ""
+	}
+	return "the last delivery that we gave up: " + h.Reason + "."
 }
 
 // story says what became of a delivery, and what can be done.
@@ -236,28 +255,20 @@ func ordinal(n int) string {
 	return fmt.Sprintf("%dth", n)
 }
 
-// advice says what the endpoint's owner can do about a failure, beyond what
-// Attempt.Error says.
+// advice says what the endpoint's owner can do about a failure, where
+// Attempt.Error does not say it.
 func advice(class string, status int) string {
 	switch class {
-	case webhook.ClassTimeout:
-		return "Answer 2xx as soon as the event is stored, and do the work afterwards."
 	case webhook.ClassAddress:
 		return "localhost and private addresses cannot be reached from here. Use a public https address, or a tunnel while you develop."
-	case webhook.ClassRefused, webhook.ClassUnreachable, webhook.ClassConnect:
+	case webhook.ClassRefused, webhook.ClassUnreachable:
 		return "Check that the server runs, and that its firewall lets requests in."
-	case webhook.ClassDNS:
-		return "Check the spelling of the host name in the URL."
 	case webhook.ClassTLSExpired, webhook.ClassTLSCert, webhook.ClassTLSWrongHost, webhook.ClassTLSAuthority:
 		return "Renew or mend the certificate. A certificate test of your host shows the same problem."
-	case webhook.ClassRedirect:
-		return "We do not follow redirects. Enter the final address, with or without www and the slash at its end."
 	case webhook.ClassStatus:
 		switch {
 		case status == 401 || status == 403:
 			return "If you check the signature there, compare the secret and verify the raw body. If the address wants a password, add the header it expects."
-		case status == 404 || status == 405:
-			return "Check the path of the URL, and that it accepts POST."
 		case status == 429:
 			return "Set a lower rate in the webhook's advanced settings if this goes on."
 		case status >= 500:

@@ -1,0 +1,171 @@
+package console_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/console"
+)
+
+// Without a function that says whose webhooks these are there is no console.
+func TestNewRefuses(t *testing.T) {
+	d, err := webhook.New(webhook.NewMemoryStore(nil), nil)
+	require.NoError(t, err)
+	who := func(*http.Request) (string, error) { return "acme", nil }
+	for _, c := range []struct {
+		d    *webhook.Dispatcher
+		who  console.AccountFunc
+		o    *console.Options
+		says string
+	}{
+		{d, nil, nil, "account function is nil"},
+		{nil, who, nil, "dispatcher is nil"},
+		{d, who, &console.Options{Hosts: []string{"https://app.example.com"}}, "Options.Hosts"},
+		{d, who, &console.Options{Hosts: []string{""}}, "Options.Hosts"},
+		{d, who, &console.Options{TrustedOrigins: []string{"app.example.com"}}, "Options.TrustedOrigins"},
+		{d, who, &console.Options{BackURL: "javascript:alert(1)"}, "Options.BackURL"},
+		{d, who, &console.Options{BackURL: "//evil.example"}, "Options.BackURL"},
+		{d, who, &console.Options{BackURL: "http://app.example.com"}, "Options.BackURL"},
+	} {
+		_, err := console.New(c.d, c.who, c.o)
+		require.ErrorContains(t, err, c.says)
+	}
+}
+
+// What belongs to another account is not there, whatever is asked of it, and
+// cannot be told from what never existed.
+func TestForeignIsNotFound(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 500, "no")
+	w.happen(1)
+	w.deliver()
+	gets, posts := pages(e.ID, w.deliveries(e)[0].ID)
+	before := w.stored(e)
+	w.account = "globex"
+	absent := strings.Repeat("0", 8) + e.ID[8:]
+	for _, accept := range []string{browser, "application/json"} {
+		for _, method := range []string{"GET", "POST"} {
+			for _, path := range map[string][]string{"GET": gets, "POST": posts}[method] {
+				if !strings.HasPrefix(path, e.ID) {
+					continue
+				}
+				got := w.send(method, path, "application/x-www-form-urlencoded", form("name", "Stolen", "test_event", "lead.scored"), accept)
+				require.Equal(t, 404, got.Code, "%s %s", method, path)
+				require.NotContains(t, got.Body.String(), "Ours")
+				other := w.send(method, strings.Replace(path, e.ID, absent, 1), "application/x-www-form-urlencoded", form("name", "Stolen", "test_event", "lead.scored"), accept)
+				require.Equal(t, other.Code, got.Code)
+				require.Equal(t, text(other.Body.String()), text(got.Body.String()), "%s %s", method, path)
+			}
+		}
+	}
+	require.Contains(t, w.see(""), "No webhooks yet")
+	require.Equal(t, before, w.stored(e))
+	require.Len(t, w.deliveries(e), 1)
+
+	// A delivery of one's own is not another webhook's either.
+	w.account = "acme"
+	other := w.add("Also ours", 200, "")
+	require.Equal(t, 404, w.get(strings.Replace(gets[10], e.ID, other.ID, 1)).Code)
+}
+
+// Who is not in an account gets nothing, and no query is made for them.
+func TestNoAccount(t *testing.T) {
+	for name, who := range map[string]console.AccountFunc{
+		"empty": func(*http.Request) (string, error) { return "", nil },
+		"error": func(*http.Request) (string, error) { return "acme", errors.New("expired") },
+	} {
+		w := newWorld(t, nil)
+		e := w.add("Ours", 200, "")
+		page, err := console.New(w.d, who, nil)
+		require.NoError(t, err)
+		w.page = page
+		w.store.since()
+		gets, posts := pages(e.ID, 1)
+		for _, path := range gets {
+			require.Equal(t, 403, w.get(path).Code, "%s: GET %s", name, path)
+		}
+		for _, path := range posts {
+			require.Equal(t, 403, w.post(path).Code, "%s: POST %s", name, path)
+		}
+		require.Empty(t, w.store.since())
+	}
+}
+
+// Every action is asked for, and what is not allowed is neither done nor offered.
+func TestAuthorize(t *testing.T) {
+	may := map[console.Action]bool{}
+	w := newWorld(t, &console.Options{Authorize: func(_ *http.Request, a console.Action) error {
+		if !may[a] {
+			return errors.New("no")
+		}
+		return nil
+	}})
+	e := w.add("Ours", 500, "the answer")
+	w.happen(1)
+	w.deliver()
+	gets, posts := pages(e.ID, w.deliveries(e)[0].ID)
+	for _, path := range gets {
+		require.Equal(t, 403, w.get(path).Code, path)
+	}
+	may[console.View] = true
+	w.store.since()
+	for _, path := range posts {
+		if !strings.HasSuffix(path, "/preview") {
+			require.Equal(t, 403, w.post(path).Code, path)
+		}
+	}
+	require.Zero(t, changes(w.store.since()))
+	for _, path := range []string{"", e.ID, gets[10]} {
+		page := w.get(path).Body.String()
+		require.NotContains(t, page, "<form", path)
+		require.NotContains(t, page, "the answer", path)
+		require.NotContains(t, page, "lead_1", path)
+	}
+	require.NotContains(t, w.get("").Body.String(), "/edit")
+	require.Equal(t, 403, w.get(gets[11]).Code)
+	one := w.api("GET", gets[10], "", 200)
+	require.Empty(t, one["payload"])
+	require.Empty(t, one["delivery"].(map[string]any)["attempts"].([]any)[0].(map[string]any)["response"])
+
+	may[console.Update], may[console.Delete], may[console.Resend] = true, true, true
+	require.Contains(t, w.get("").Body.String(), "/edit")
+	require.Contains(t, w.get(gets[10]).Body.String(), "Send it again")
+	may[console.ViewPayload] = true
+	require.Contains(t, w.see(gets[10]), "lead_1")
+	require.Contains(t, w.see(gets[10]), "the answer")
+}
+
+// A page does not answer methods that it has no use for.
+func TestMethods(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	for path, want := range map[string]string{"": "GET, HEAD", "new": "GET, HEAD, POST", e.ID + "/disable": "POST"} {
+		for _, method := range []string{"PUT", "DELETE", "PATCH", "OPTIONS", "GET", "POST"} {
+			if strings.Contains(want, method) {
+				continue
+			}
+			rec := w.send(method, path, "", "", browser)
+			require.Equal(t, http.StatusMethodNotAllowed, rec.Code, "%s %s", method, path)
+			require.Equal(t, want, rec.Header().Get("Allow"))
+		}
+	}
+	head := w.send("HEAD", "", "", "", browser)
+	require.Equal(t, 200, head.Code)
+	require.Empty(t, head.Body.String())
+}
+
+// An address that the console does not have is not found.
+func TestUnknownPaths(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	for _, path := range []string{"nonsense", "new/nonsense", e.ID + "/nonsense", e.ID + "/0", e.ID + "/01", e.ID + "/-1", e.ID + "/+1",
+		e.ID + "/1/nonsense", e.ID + "/{n}", "{id}", "{id}/edit", strings.ToUpper(e.ID), e.ID + "/edit/edit", "assets/console.go",
+		e.ID + "/1/payload/1", e.ID + "/99999999999999999999"} {
+		require.Equal(t, 404, w.get(path).Code, path)
+	}
+}
