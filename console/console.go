@@ -69,8 +69,6 @@ const (
 	Resend      Action = "resend"       // resend, recover and dismiss deliveries
 )
 
-var actions = []Action{View, ViewPayload, Create, Update, Delete, Test, Resend}
-
 // Options adjust the console. Nil options, and every zero field, mean the
 // default that is written beside the field.
 type Options struct {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,19 +35,27 @@ func hostile(t *testing.T) []string {
 		"<!--", "]]>", "&lt;b&gt;", "\u202eexe.cod", strings.Repeat("<b>", 30))
 }
 
+var ownLink = regexp.MustCompile(`^(\.\.?/[-./a-z0-9]*([?][-=&a-z0-9]*)?|\?[-=&a-z0-9]*|#[a-z_-]+|[a-z]+(#[a-z]+)?)$`)
+
 // Whatever is stored is shown as text: no element, no attribute and no link of
 // a page stems from it.
 func TestHostileValuesAreText(t *testing.T) {
 	benign := hostilePages(t, "harmless")
+	shapes := map[string][]string{}
+	for path, page := range benign {
+		shapes[path] = skeleton(page)
+	}
 	for _, value := range hostile(t) {
 		got := hostilePages(t, value)
 		require.Equal(t, len(benign), len(got))
 		for path, page := range got {
-			require.Equal(t, skeleton(benign[path]), skeleton(page), "%q changes %s", value, path)
+			if got := skeleton(page); !slices.Equal(got, shapes[path]) {
+				require.Equal(t, shapes[path], got, "%q changes %s", value, path)
+			}
 			for _, tag := range parse(page) {
 				for _, a := range []string{"href", "src", "action", "formaction"} {
 					if to := tag.attrs[a]; to != "" {
-						require.Regexp(t, `^(\.\.?/[-./a-z0-9]*([?][-=&a-z0-9]*)?|\?[-=&a-z0-9]*|#[a-z_-]+|[a-z]+(#[a-z]+)?)$`, to, "%q makes a link on %s", value, path)
+						require.True(t, ownLink.MatchString(to), "%q makes the link %s on %s", value, to, path)
 					}
 				}
 			}
@@ -108,7 +118,7 @@ func hostilePages(t *testing.T, value string) map[string]string {
 		keep("valid POST "+path, rec, strings.ReplaceAll(rec.Body.String(), e.ID, "0123"))
 	}
 	require.Greater(t, len(out), 20)
-	require.Contains(t, text(out["ID/"+itoa(n)]), strings.Join(strings.Fields(strings.Map(kept, value)), " "), "the answer is shown")
+	require.Contains(t, text(out["ID/"+itoa(n)]), strings.Join(strings.Fields(value), " "), "the answer is shown")
 	return out
 }
 
@@ -131,8 +141,6 @@ func visible(r rune) rune {
 	}
 	return r
 }
-
-func kept(r rune) rune { return r }
 
 // A payload is a file for reading, never a page.
 func TestPayloadIsAnAttachment(t *testing.T) {

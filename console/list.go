@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/autoreach/webhook"
 )
@@ -186,9 +185,6 @@ func (v *visit) payload() (*answer, error) {
 	name := "payload-" + d.Event + ".txt"
 	return &answer{raw: &download{contentType: "text/plain; charset=utf-8", name: name, body: d.Body}}, nil
 }
-
-// now is a variable of the page's sentences.
-func now() time.Time { return time.Now().UTC() }
 
 // UsedPercent is the length of the meter.
 func (l *listView) UsedPercent() int { return min(100, 100*l.Used/max(1, l.Limit)) }

@@ -30,7 +30,7 @@ func (r *recoverView) Total() int { return r.Done + r.Left }
 
 // Choices are common beginnings.
 func (r *recoverView) Choices() []sinceView {
-	t := now().Truncate(time.Minute)
+	t := time.Now().UTC().Truncate(time.Minute)
 	ago := func(d time.Duration) string { return t.Add(-d).Format(time.RFC3339) }
 	return []sinceView{{"", "All of them"}, {ago(time.Hour), "The last hour"}, {ago(24 * time.Hour), "The last 24 hours"}, {ago(7 * 24 * time.Hour), "The last 7 days"}}
 }
@@ -58,7 +58,7 @@ func (v *visit) recover() (*answer, error) {
 	since, wrongSince := instant(in.Since)
 	until, wrongUntil := instant(in.Until)
 	if until.IsZero() {
-		until = now()
+		until = time.Now().UTC()
 		view.Until = until.Format(time.RFC3339Nano)
 	}
 	r, err := v.record(0)

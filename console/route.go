@@ -49,11 +49,10 @@ var routes = map[string]route{
 
 // A place is what a path says.
 type place struct {
-	route  string // a key of routes; "?" for none
-	id     string // {id}
-	n      int64  // {n}
-	root   string // the relative way to the list of webhooks: "./", "../", …
-	folder string // the relative way to the webhook, without its ID
+	route string // a key of routes; "?" for none
+	id    string // {id}
+	n     int64  // {n}
+	root  string // the relative way to the list of webhooks: "./", "../", …
 }
 
 // locate finds the route at the end of a path.

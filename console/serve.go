@@ -34,7 +34,7 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.part = r.Header.Get("X-Console-Part") != ""
 	v.protect()
 	if r.URL.Path == "" { // StripPrefix took all of it
-		v.redirect(r.URL.EscapedPath())
+		v.redirect()
 		return
 	}
 	a, err := v.serve()
@@ -152,7 +152,7 @@ func (v *visit) failure(err error) *answer {
 }
 
 // redirect sends the browser to where the slash is missing.
-func (v *visit) redirect(string) {
+func (v *visit) redirect() {
 	path, _, _ := strings.Cut(v.r.RequestURI, "?")
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	v.w.Header().Set("Location", "./"+name+"/")
