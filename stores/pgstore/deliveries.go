@@ -88,7 +88,7 @@ func (b *search) compose(head, tail, order string, onQueue, onLog, onEndpoint st
 		log = append(log, "x.undelivered")
 	}
 	delivered, dead := b.has(webhook.StateDelivered), b.has(webhook.StateDead)
-	if delivered != dead {
+	if delivered != dead && !q.Undelivered { // which are dead anyway, and have an index of their own
 		log = append(log, fmt.Sprintf("x.state = %d", map[bool]int16{true: stateDelivered, false: stateDead}[delivered]))
 	}
 	var parts []string

@@ -212,6 +212,10 @@ func exercise(t *testing.T, s *Store) {
 	}
 	must(s.Endpoints(ctx, webhook.EndpointQuery{Account: "acct", Type: "t1", After: "ep0", Hours: 24}))
 	must(s.Endpoints(ctx, webhook.EndpointQuery{Account: "acct", ID: "ep0"}))
+	must(s.Endpoints(ctx, webhook.EndpointQuery{Account: "acct", ID: "ep0", Limit: 1, Hours: 24})) // a page about one webhook
+	for _, state := range []webhook.State{webhook.StatePending, webhook.StateDelivered, webhook.StateDead} {
+		must(s.Deliveries(ctx, webhook.DeliveryQuery{Account: "acct", Endpoint: "ep0", States: []webhook.State{state}, Before: 1 << 40, Limit: 26}))
+	}
 	must(s.Stats(ctx))
 	must(nil, s.DeleteEndpoint(ctx, "acct", "ep2"))
 	must(s.Purge(ctx, webhook.Ages{Pending: time.Hour}, 3))

@@ -209,6 +209,7 @@ CREATE TABLE webhook.log (
   PRIMARY KEY (lane, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05);
 CREATE INDEX log_undelivered ON webhook.log (lane, id) WHERE undelivered;
+CREATE INDEX log_dead ON webhook.log (lane, id) WHERE state = 3;
 CREATE INDEX log_finished ON webhook.log (finished_at);
 CREATE INDEX log_again ON webhook.log (event_id) WHERE of_id IS NOT NULL;
 
