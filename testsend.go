@@ -56,7 +56,7 @@ func (d *Dispatcher) test(ctx context.Context, limit string, e Endpoint, t Event
 	}
 	defer done()
 	req, err := d.testRequest(ctx, e, kind)
-	if unsent := (unrendered{}); errors.As(err, &unsent) {
+	if unsent := (*formatError)(nil); errors.As(err, &unsent) {
 		return Attempt{N: 1, Result: ResultFailed, Class: ClassFormat, Error: unsent.Error()}, nil
 	}
 	if err != nil {
@@ -122,13 +122,10 @@ func (d *Dispatcher) testRequest(ctx context.Context, e Endpoint, kind events.Ty
 	eventID := "test_" + newID()
 	out, err := d.render(target.format, eventID, e.Account, kind.Name, body, true)
 	if err != nil {
-		return exchange.Request{}, unrendered{err}
+		return exchange.Request{}, err
 	}
 	return d.request(ctx, target, eventID, out, true)
 }
-
-// unrendered says that a format could not make its message of a sample.
-type unrendered struct{ error }
 
 // newAttempt is what an exchange came to.
 func newAttempt(n int, res exchange.Result) Attempt {

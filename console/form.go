@@ -176,6 +176,8 @@ func (f *form) wrong(fields []webhook.FieldError) {
 			continue
 		case field == "type":
 			field = "test_event"
+		case field == "events" && e.Code == "required":
+			text = "choose what it shall be sent for"
 		case rest != "":
 			text = rest + " " + text
 		}

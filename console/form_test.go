@@ -28,7 +28,7 @@ func TestRefusedForm(t *testing.T) {
 
 	rec = w.post("new", "name", "", "url", "http://crm.example.com/x", "secret", "short")
 	said := text(rec.Body.String())
-	for _, want := range []string{"The name is empty", "must begin with https://", "The secret is 5 characters long; use at least 16", "The events are empty"} {
+	for _, want := range []string{"The name is empty", "must begin with https://", "The secret is 5 characters long; use at least 16", "choose what it shall be sent for"} {
 		require.Contains(t, said, want)
 	}
 	wrong := 0

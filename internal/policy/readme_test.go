@@ -13,7 +13,7 @@ import (
 )
 
 // documents are the texts that people read first.
-var documents = []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/releasing.md", "docs/storage.md", "docs/operating.md", "docs/durability.md", "docs/receiving.md", "docs/use-cases.md", "docs/benchmarks.md", "docs/formats.md"}
+var documents = []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/releasing.md", "docs/storage.md", "docs/operating.md", "docs/durability.md", "docs/receiving.md", "docs/use-cases.md", "docs/benchmarks.md", "docs/console.md", "docs/formats.md"}
 
 func read(t *testing.T, name string) string {
 	t.Helper()
