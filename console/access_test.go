@@ -124,6 +124,7 @@ func TestAuthorize(t *testing.T) {
 		page := w.get(path).Body.String()
 		require.NotContains(t, page, "<form", path)
 		require.NotContains(t, page, "the answer", path)
+		require.NotContains(t, page, "example.com/hook", "who may not change a URL does not see all of it: %s", path)
 		require.NotContains(t, page, "lead_1", path)
 	}
 	require.NotContains(t, w.get("").Body.String(), "/edit")

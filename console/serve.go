@@ -148,7 +148,22 @@ func (v *visit) failure(err error) *answer {
 		re = refuse(http.StatusInternalServerError, "internal", "Something went wrong on our side. Your webhooks go on working; try again in a moment.")
 	}
 	return &answer{status: re.status, json: errorView{errorBody{re.code, re.words, fieldViews(re.fields)}},
-		page: "error", title: "Webhooks", data: re}
+		page: "error", title: headline(re.status), data: re}
+}
+
+// headline is the title of an error page.
+func headline(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "Not found"
+	case http.StatusForbidden, http.StatusMisdirectedRequest:
+		return "Not allowed"
+	case http.StatusTooManyRequests:
+		return "One moment, please"
+	case http.StatusInternalServerError:
+		return "Something went wrong"
+	}
+	return "That did not work"
 }
 
 // redirect sends the browser to where the slash is missing.

@@ -146,6 +146,9 @@ func (v *visit) webhookView(r webhook.EndpointRecord) *webhookView {
 		InError: h.InError, Reason: h.Reason, Undelivered: h.Undelivered, LastReason: h.LastReason, Pending: r.Pending,
 		Hours: hours(r.Hours, time.Now()),
 	}
+	if !v.may(Update) { // it is a credential where it leads to a chat or an automation
+		out.URL = webhook.MaskURL(r.URL)
+	}
 	out.Status = status(r)
 	out.Summary, out.hint = v.summary(r), hint(r)
 	for _, e := range r.Events {

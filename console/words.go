@@ -235,6 +235,8 @@ func (v *visit) story(w webhook.EndpointRecord, r webhook.DeliveryRecord) senten
 		return say("It waited too long, and expired at ", r.FinishedAt, " before it could be ", tried, ".")
 	case webhook.ReasonMissed:
 		return say("It happened at ", r.CreatedAt, ", while the webhook was disabled after failing.")
+	case webhook.ReasonFormat:
+		return say("It could not be put into this webhook's format; it ended at ", r.FinishedAt, ". Nothing was sent.")
 	case webhook.ReasonDiscarded:
 		return say("Discarded on request at ", r.FinishedAt, ".")
 	}

@@ -40,7 +40,8 @@ func TestStory(t *testing.T) {
 			State: webhook.StateDead, Reason: webhook.ReasonExpired, FinishedAt: at, Attempts: []webhook.Attempt{broken}},
 		"It happened at 26 Nov 10:32 UTC, while the webhook was disabled after failing.": {
 			State: webhook.StateDead, Reason: webhook.ReasonMissed, CreatedAt: at},
-		"Discarded on request at 26 Nov 10:32 UTC.": {State: webhook.StateDead, Reason: webhook.ReasonDiscarded, FinishedAt: at},
+		"It could not be put into this webhook's format; it ended at 26 Nov 10:32 UTC. Nothing was sent.": {State: webhook.StateDead, Reason: webhook.ReasonFormat, FinishedAt: at},
+		"Discarded on request at 26 Nov 10:32 UTC.":                                                       {State: webhook.StateDead, Reason: webhook.ReasonDiscarded, FinishedAt: at},
 	} {
 		var v visit
 		require.Equal(t, want, v.story(webhook.EndpointRecord{Endpoint: webhook.Endpoint{Enabled: true}}, r).String())
