@@ -188,7 +188,7 @@ func (f *form) wrong(fields []webhook.FieldError) {
 	}
 }
 
-// labelsOf are the names of fields at the top of a form that was refused.
+// fieldLabels are the names of fields at the top of a form that was refused.
 var fieldLabels = []struct{ field, label string }{
 	{"name", "Name"}, {"url", "URL"}, {"events", "Event"}, {"secret", "Signing secret"}, {"headers", "Headers"},
 	{"timeout_seconds", "Timeout"}, {"timeout", "Timeout"}, {"max_in_flight", "At a time"}, {"per_second", "A second"}, {"test_event", "Event of the test"},
@@ -206,7 +206,11 @@ func (f *form) Mistakes() []mistake {
 			if field == "timeout" {
 				field = "timeout_seconds"
 			}
-			out = append(out, mistake{field, l.label, text})
+			join := ": "
+			if strings.HasPrefix(text, "is ") || strings.HasPrefix(text, "has ") || strings.HasPrefix(text, "holds ") {
+				join = " "
+			}
+			out = append(out, mistake{field, l.label, join + text})
 		}
 	}
 	return out
