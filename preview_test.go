@@ -23,7 +23,7 @@ func TestPreview(t *testing.T) {
 		require.NoError(t, err)
 		sent := rc.requests()[0]
 
-		p, err := w.d.Preview(e, events.MeetingBooked)
+		p, err := w.d.Preview(t.Context(), e, events.MeetingBooked)
 		require.NoError(t, err)
 		require.Len(t, rc.requests(), 1, "nothing is sent")
 		require.Equal(t, e.URL, p.URL)
@@ -33,20 +33,20 @@ func TestPreview(t *testing.T) {
 		require.Empty(t, p.Header.Get("X-Webhook-Signature"), "what is read back has no secret")
 
 		e.Secret = "1234567890123456"
-		p, err = w.d.Preview(e, events.MeetingBooked)
+		p, err = w.d.Preview(t.Context(), e, events.MeetingBooked)
 		require.NoError(t, err)
 		require.NoError(t, webhook.Verify("1234567890123456", p.Body, p.Header.Get("X-Webhook-Signature")))
 		p.Header.Set("X-Token", "changed")
-		again, err := w.d.Preview(e, events.MeetingBooked)
+		again, err := w.d.Preview(t.Context(), e, events.MeetingBooked)
 		require.NoError(t, err)
 		require.Equal(t, "abc", again.Header.Get("X-Token"))
 
 		for _, bad := range []webhook.Endpoint{{URL: "http://a.example.com/"}, {URL: e.URL, Secret: "short"}, {URL: e.URL, Headers: map[string]string{"Host": "x"}}} {
-			_, err = w.d.Preview(bad, events.MeetingBooked)
+			_, err = w.d.Preview(t.Context(), bad, events.MeetingBooked)
 			var invalid *webhook.InvalidError
 			require.ErrorAs(t, err, &invalid)
 		}
-		_, err = w.d.Preview(e, "lead.eaten")
+		_, err = w.d.Preview(t.Context(), e, "lead.eaten")
 		require.ErrorContains(t, err, "known are")
 	})
 }
