@@ -34,7 +34,10 @@ type Subject struct {
 // for the plain text of everything in what the store holds.
 func (s Subject) Test(t *testing.T) {
 	one, two := newKey(t, 1), newKey(t, 2)
-	s.live(t, "acct-plain", "Zq-plain-zQ")
+	_, signing := s.live(t, "acct-plain", "Zq-plain-zQ")
+	if len(s.Holds(signing)) == 0 {
+		t.Fatal("without keys the signing key is nowhere: the test looks at too little")
+	}
 	held := strings.Join(s.Holds("Zq-plain-zQ"), ", ")
 	for _, c := range s.Columns {
 		if !strings.Contains(held, c) {
@@ -43,10 +46,10 @@ func (s Subject) Test(t *testing.T) {
 	}
 
 	const account, marker = "acct-sealed", "Yx-sealed-xY"
-	id := s.live(t, account, marker, one)
+	id, signing := s.live(t, account, marker, one)
 	clean := func() {
 		t.Helper()
-		for _, form := range forms(marker) {
+		for _, form := range append(forms(marker), signing) {
 			if found := s.Holds(form); len(found) > 0 {
 				t.Errorf("%q is in %v", form, found)
 			}
@@ -90,9 +93,11 @@ func (s Subject) changeKey(t *testing.T, account, id, marker string, one, two we
 
 // live takes an endpoint through its life: created in a transaction, edited,
 // its secret rotated, with events that are delivered, that die, and that are
-// sent again. Everything holds the marker.
-func (s Subject) live(t *testing.T, account, marker string, keys ...webhook.EncryptionKey) (id string) {
+// sent again. Everything holds the marker but the signing key, whose text is
+// returned without its prefix.
+func (s Subject) live(t *testing.T, account, marker string, keys ...webhook.EncryptionKey) (id, signing string) {
 	t.Helper()
+	key := webhook.GenerateSigningKey()
 	network := webhooktest.NewNetwork()
 	defer func() { noError(t, network.Close()) }()
 	var refuse, asked atomic.Int32
@@ -112,7 +117,7 @@ func (s Subject) live(t *testing.T, account, marker string, keys ...webhook.Encr
 	s.InTx(func(tx webhook.Tx) {
 		e, err := d.CreateEndpointTx(ctx, tx, webhook.Endpoint{
 			Account: account, Name: "CRM Sync", URL: "https://crm.example.com/" + marker, Events: []webhook.EventType{events.LeadScored},
-			Secret: webhook.Secret("a secret " + marker), Headers: map[string]string{"X-Api-Key": marker},
+			Secret: webhook.Secret("a secret " + marker), Headers: map[string]string{"X-Api-Key": marker}, SigningKey: key,
 		})
 		noError(t, err)
 		id = e.ID
@@ -150,7 +155,7 @@ func (s Subject) live(t *testing.T, account, marker string, keys ...webhook.Encr
 	}
 	stop()
 	noError(t, <-ended)
-	return id
+	return id, strings.TrimPrefix(key.Reveal(), "whsk_")
 }
 
 func (s Subject) dispatcher(t *testing.T, network *webhooktest.Network, keys ...webhook.EncryptionKey) *webhook.Dispatcher {
