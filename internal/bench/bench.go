@@ -31,7 +31,7 @@ var scenarios []scenario
 
 func init() {
 	scenarios = slices.Concat(
-		[]scenario{throughput, latency, fairness[0], verification, emitting, endpoints100k},
+		[]scenario{throughput, latency, fairness[0], verification, budget, emitting, endpoints100k},
 		fairness[1:],
 		[]scenario{greedy, revived, retries, dead, memory, hostile, scaling},
 	)
@@ -44,6 +44,7 @@ type bench struct {
 	scale      float64
 	short      bool
 	docs       string
+	profile    string
 
 	dsn      string
 	receiver *child

@@ -21,6 +21,7 @@ func main() {
 	flag.IntVar(&b.iterations, "n", 3, "iterations; a figure is their median")
 	flag.Float64Var(&b.scale, "scale", 1, "factor for all times and counts; below 1 it only shows that everything runs")
 	flag.StringVar(&b.docs, "docs", "", "the docs folder to write tables and plots into")
+	flag.StringVar(&b.profile, "profile", "", "a folder for CPU profiles of the budget's senders")
 	short := flag.Bool("short", false, "one iteration of the most important scenarios, shorter")
 	only := flag.String("only", "", "the scenarios to run, separated by commas")
 	list := flag.Bool("list", false, "list the scenarios")

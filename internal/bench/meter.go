@@ -17,7 +17,9 @@ type reading struct {
 	pages   int64 // of the schema's tables and indexes that were touched, in memory or not
 	commits int64
 	wal     int64 // bytes
-	syncs   int64 // of the WAL
+	records int64 // of the WAL
+	syncs   int64 // of it
+	rows    int64 // of the schema's tables that were inserted, changed or deleted
 }
 
 const readSQL = `
@@ -26,7 +28,9 @@ SELECT (SELECT coalesce(sum(heap_blks_hit + heap_blks_read + coalesce(idx_blks_h
           FROM pg_statio_user_tables WHERE schemaname = $1),
        (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()),
        (SELECT wal_bytes::bigint FROM pg_stat_wal),
-       (SELECT wal_sync FROM pg_stat_wal)`
+       (SELECT wal_records FROM pg_stat_wal),
+       (SELECT wal_sync FROM pg_stat_wal),
+       (SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_user_tables WHERE schemaname = $1)`
 
 // read has every connection report what it did before it looks: they do so by
 // themselves only from time to time.
@@ -41,6 +45,6 @@ func (m meter) read(ctx context.Context) (r reading, err error) {
 	if err != nil {
 		return r, err
 	}
-	err = m.pool.QueryRow(ctx, readSQL, m.schema).Scan(&r.pages, &r.commits, &r.wal, &r.syncs)
+	err = m.pool.QueryRow(ctx, readSQL, m.schema).Scan(&r.pages, &r.commits, &r.wal, &r.records, &r.syncs, &r.rows)
 	return r, err
 }

@@ -3,10 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime/pprof"
 )
 
 // Sender is a process that emits and delivers.
-type Sender struct{ system system }
+type Sender struct {
+	system  system
+	profile *os.File // of the CPU, while one is made
+}
 
 // Setup says what a Sender is.
 type Setup struct {
@@ -50,4 +55,18 @@ func (s *Sender) Start(Nothing, *Nothing) error { return s.system.start(context.
 func (s *Sender) Load(l Load, reply *Loaded) (err error) {
 	*reply, err = l.run(context.Background(), s.system)
 	return err
+}
+
+// Profile begins a CPU profile in a new file.
+func (s *Sender) Profile(name string, _ *Nothing) (err error) {
+	if s.profile, err = os.Create(name); err != nil {
+		return err
+	}
+	return pprof.StartCPUProfile(s.profile)
+}
+
+// Profiled ends it.
+func (s *Sender) Profiled(Nothing, *Nothing) error {
+	pprof.StopCPUProfile()
+	return s.profile.Close()
 }
