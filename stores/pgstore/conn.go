@@ -15,13 +15,15 @@ import (
 // database's default is. Everything is sent together: a transaction takes one
 // or two round trips.
 //
-// Plans are made for the parameters at hand: one that was made while a table
-// was empty would stay a sequential scan. And nearly all statements look up a
-// few rows by an index, also where statistics say otherwise: when most of the
-// queue is one endpoint's, the planner expects as much of every lane and reads
-// the table from end to end. (What is switched off looks expensive where there
-// is no other way, and would start the JIT.) The settings are of the
-// transaction, not of the session.
+// Nearly all statements look up a few rows by an index, also where statistics
+// say otherwise: when most of the queue is one endpoint's, the planner expects as
+// much of every lane and reads the table from end to end. (What is switched off
+// looks expensive where there is no other way, and would start the JIT.) The
+// settings are of the transaction, not of the session.
+//
+// What delivers keeps its plans: making them takes longer than running them, and
+// there is one index for each look, whatever is in the tables. Other statements
+// have their plans made for the parameters at hand.
 //
 // A process that stands still between two statements (stopped, or its machine
 // gone without a goodbye) must not keep the rows that it locked from everybody:
@@ -29,8 +31,9 @@ import (
 const (
 	beginSQL = "BEGIN ISOLATION LEVEL READ COMMITTED"
 	planSQL  = "SET LOCAL plan_cache_mode = force_custom_plan"
-	indexSQL = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true), " +
-		"set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '5s', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+	indexSQL = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), " + byIndex
+	keepSQL  = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), " + byIndex
+	byIndex  = "set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '5s', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
 	wholeSQL = "SELECT set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true), " +
 		"set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)"
 	commitSQL   = "COMMIT"
@@ -54,8 +57,17 @@ type txn struct {
 // own runs f in a transaction and commits what it queued. It is run again when
 // the database aborted it for another one's sake; f must begin anew then.
 func (s *Store) own(ctx context.Context, pool *pgxpool.Pool, f func(t *txn) error) error {
+	return s.run(ctx, pool, indexSQL, f)
+}
+
+// delivering is own for what is done for every delivery.
+func (s *Store) delivering(ctx context.Context, pool *pgxpool.Pool, f func(t *txn) error) error {
+	return s.run(ctx, pool, keepSQL, f)
+}
+
+func (s *Store) run(ctx context.Context, pool *pgxpool.Pool, settings string, f func(t *txn) error) error {
 	for n := 1; ; n++ {
-		err := s.once(ctx, pool, f)
+		err := s.once(ctx, pool, settings, f)
 		if n == tries || !isAborted(err) {
 			return err
 		}
@@ -69,7 +81,7 @@ func (s *Store) own(ctx context.Context, pool *pgxpool.Pool, f func(t *txn) erro
 	}
 }
 
-func (s *Store) once(ctx context.Context, pool *pgxpool.Pool, f func(t *txn) error) (err error) {
+func (s *Store) once(ctx context.Context, pool *pgxpool.Pool, settings string, f func(t *txn) error) (err error) {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -77,7 +89,7 @@ func (s *Store) once(ctx context.Context, pool *pgxpool.Pool, f func(t *txn) err
 	defer conn.Release() // which closes it if it is still in a transaction
 	t := &txn{ctx: ctx, s: s, conn: conn, batch: &pgx.Batch{}}
 	t.batch.Queue(beginSQL)
-	t.batch.Queue(indexSQL)
+	t.batch.Queue(settings)
 	if err = f(t); err == nil {
 		t.batch.Queue(commitSQL)
 		err = t.send()

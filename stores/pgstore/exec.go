@@ -108,11 +108,9 @@ func (x sqlExecutor) query(ctx context.Context, sql string, args []any, scan fun
 func literal(a any) any {
 	switch a := a.(type) {
 	case []string:
-		return array(a, func(s string) string {
-			return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-		})
+		return array(a, quoted)
 	case []int64:
-		return array(a, func(n int64) string { return strconv.FormatInt(n, 10) })
+		return array(a, decimal)
 	case []time.Time:
 		return array(a, func(t time.Time) string { return `"` + timestamp(t) + `"` })
 	case [][]byte:
@@ -128,6 +126,14 @@ func literal(a any) any {
 	panic(fmt.Sprintf("pgstore: no literal for %T", a))
 }
 
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+var quotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// quoted is an element of an array.
+func quoted(s string) string { return `"` + quotes.Replace(s) + `"` }
+
+// array is the text of a Postgres array.
 func array[T any](items []T, text func(T) string) string {
 	var b strings.Builder
 	b.WriteByte('{')

@@ -14,8 +14,15 @@ func MigrateBy(ctx context.Context, db Beginner, schema string, steps []Migratio
 // Statement returns a statement as it is sent, for tests of plans.
 func (s *Store) Statement(name string) string { return s.sql.get(name) }
 
-// IndexSQL is what transactions of the store's own begin with.
-const IndexSQL = indexSQL
+// IndexSQL and KeepSQL are what transactions of the store's own begin with:
+// KeepSQL those that deliver.
+const (
+	IndexSQL = indexSQL
+	KeepSQL  = keepSQL
+)
+
+// Literal is an argument as text.
+func Literal(a any) any { return literal(a) }
 
 // DeliveriesStatement returns what Deliveries sends for a query, and its
 // arguments.

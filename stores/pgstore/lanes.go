@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -22,7 +21,7 @@ func (s *Store) Claim(ctx context.Context, max int, lease time.Duration) (claims
 	for range sweepMax {
 		swept, left := 0, time.Duration(0)
 		var got []webhook.Claim
-		err = s.own(ctx, s.pool, func(t *txn) error {
+		err = s.delivering(ctx, s.pool, func(t *txn) error {
 			swept, left, got = 0, s.poll, nil
 			t.value(&swept, "sweep", sweepBatch)
 			t.rows(func(r pgx.CollectableRow) error {
@@ -85,7 +84,7 @@ func (s *Store) Extend(ctx context.Context, holds []webhook.Hold, lease time.Dur
 		return nil, err
 	}
 	kept := make([]bool, len(holds))
-	err = s.own(ctx, pool, func(t *txn) error {
+	err = s.delivering(ctx, pool, func(t *txn) error {
 		t.rows(func(r pgx.CollectableRow) error {
 			var o int
 			err := r.Scan(&o)
@@ -120,13 +119,12 @@ func split[T any](items []T, hold func(T) webhook.Hold) (ids []string, tokens []
 	return ids, tokens
 }
 
-// typesJSON is a list of types as statements want it.
-func typesJSON(types []webhook.EventType) string {
+// typeList is a list of types as statements want it.
+func typeList(types []webhook.EventType) string {
 	if len(types) == 0 {
-		return "[]"
+		return "{}"
 	}
-	b, _ := json.Marshal(texts(types)) // strings
-	return string(b)
+	return array(texts(types), quoted)
 }
 
 // Due implements [webhook.Lanes].
@@ -137,80 +135,106 @@ func (s *Store) Due(ctx context.Context, wants []webhook.Want) (out []webhook.Ba
 	ids, tokens := split(wants, func(w webhook.Want) webhook.Hold { return w.Hold })
 	var most, counts []int32
 	var versions []int64
-	var excludes []string
-	skip := []int64{}
+	var excludes, skips []string
 	for _, w := range wants {
 		most, counts = append(most, int32(max(w.Max, 0))), append(counts, int32(max(w.Count, 0)))
-		versions, excludes = append(versions, w.Version), append(excludes, typesJSON(w.Exclude))
-		skip = append(skip, w.Skip...)
+		versions, excludes = append(versions, w.Version), append(excludes, typeList(w.Exclude))
+		skips = append(skips, array(w.Skip, decimal))
 	}
-	err = s.own(ctx, s.pool, func(t *txn) error {
-		out = nil
-		last := 0
+	var changed []int // indexes of out
+	err = s.delivering(ctx, s.pool, func(t *txn) error {
+		out, changed = nil, nil
+		var d dueRow
+		dest, last := d.dest(), 0
 		t.rows(func(r pgx.CollectableRow) error {
-			var d dueRow
-			if err := r.Scan(d.dest()...); err != nil {
+			if err := r.Scan(dest...); err != nil {
 				return err
 			}
 			if d.o != last {
 				last = d.o
-				b := webhook.Batch{Hold: wants[d.o-1].Hold, Mark: d.mark, Pending: d.pending}
 				if d.changed {
-					e, err := d.endpointRow.endpoint()
-					if err != nil {
-						return err
-					}
-					b.Config = &e
+					changed = append(changed, len(out))
 				}
-				out = append(out, b)
+				out = append(out, webhook.Batch{Hold: wants[d.o-1].Hold, Mark: d.mark, Pending: d.pending})
 			}
-			if d.id != nil {
+			if d.id != 0 {
 				b := &out[len(out)-1]
 				b.Deliveries = append(b.Deliveries, d.delivery())
 			}
 			return nil
-		}, "due", ids, tokens, most, versions, counts, excludes, skip)
+		}, "due", ids, tokens, most, versions, counts, excludes, skips)
 		return nil
 	})
+	if err == nil && len(changed) > 0 {
+		out, err = s.configs(ctx, out, changed)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return slices.Clip(out), nil
 }
 
-// A dueRow is a delivery that is due, or a lane without one.
+// configs fills in the endpoints of those batches whose caller knows another
+// version. One that was disabled or deleted at this moment has no batch.
+func (s *Store) configs(ctx context.Context, out []webhook.Batch, indexes []int) ([]webhook.Batch, error) {
+	ids, tokens := split(indexes, func(i int) webhook.Hold { return out[i].Hold })
+	err := s.delivering(ctx, s.pool, func(t *txn) error {
+		t.rows(func(r pgx.CollectableRow) error {
+			var row endpointRow
+			var o int
+			if err := r.Scan(append([]any{&o}, row.dest()...)...); err != nil {
+				return err
+			}
+			e, err := row.endpoint()
+			out[indexes[o-1]].Config = &e
+			return err
+		}, "dueConfig", ids, tokens)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	kept := out[:0]
+	for i, b := range out {
+		if len(indexes) > 0 && indexes[0] == i {
+			if indexes = indexes[1:]; b.Config == nil {
+				continue
+			}
+		}
+		kept = append(kept, b)
+	}
+	return kept, nil
+}
+
+// A dueRow is a delivery that is due, or a lane without one: id is 0 then.
 type dueRow struct {
-	endpointRow
 	o, pending int
 	mark       int64
 	changed    bool
 
-	id, delay, age       *int64
-	attempts             *int
-	gone, resend         *bool
-	event, typ           *string
-	evAccount, evSubject *string
-	occurred             *time.Time
-	body                 []byte
+	id, delay, age     int64
+	attempts           int
+	gone, resend       bool
+	event              *string
+	typ                string
+	evAccount, subject string
+	occurred           time.Time
+	body               []byte // nil if the event is gone, or its body
 }
 
 func (d *dueRow) dest() []any {
-	dest := append([]any{&d.o, &d.mark, &d.pending, &d.changed}, d.endpointRow.dest()...)
-	return append(dest, &d.id, &d.attempts, &d.delay, &d.gone, &d.resend, &d.age, &d.event, &d.typ,
-		&d.evAccount, &d.occurred, &d.evSubject, &d.body)
+	return []any{&d.o, &d.mark, &d.pending, &d.changed, &d.id, &d.attempts, &d.delay, &d.gone, &d.resend, &d.age, &d.event, &d.typ,
+		&d.evAccount, &d.occurred, &d.subject, &d.body}
 }
 
 func (d *dueRow) delivery() webhook.Delivery {
 	out := webhook.Delivery{
-		ID: *d.id, Attempts: *d.attempts, Delay: time.Duration(*d.delay), Gone: *d.gone, Resend: *d.resend,
-		Age: time.Duration(*d.age) * time.Microsecond,
+		ID: d.id, Attempts: d.attempts, Delay: time.Duration(d.delay), Gone: d.gone, Resend: d.resend,
+		Age: time.Duration(d.age) * time.Microsecond,
 	}
 	if d.body != nil {
 		out.Event = &webhook.EventRecord{
-			ID: *d.event, Account: untext(*d.evAccount), Type: untext(*d.typ), OccurredAt: d.occurred.UTC(), Body: d.body,
-		}
-		if d.evSubject != nil {
-			out.Event.Subject = untext(*d.evSubject)
+			ID: *d.event, Account: untext(d.evAccount), Type: untext(d.typ), OccurredAt: d.occurred.UTC(), Subject: untext(d.subject), Body: d.body,
 		}
 	}
 	return out

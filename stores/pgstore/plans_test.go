@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -43,17 +44,21 @@ func (p *plan) walk(f func(*plan)) {
 	}
 }
 
-// explain runs a statement in a transaction like one of the store's own or
-// like a caller's, takes back what it did, and returns its plan.
-func explain(t testing.TB, conn *pgx.Conn, own bool, sql string, args ...any) (plan, string) {
+// explain runs a statement in a transaction that begins with some settings,
+// takes back what it did, and returns its plan. Where the settings keep plans,
+// it is the one that was kept.
+func explain(t testing.TB, conn *pgx.Conn, settings, sql string, args ...any) (plan, string) {
 	t.Helper()
 	ctx := context.Background()
 	tx, err := conn.Begin(ctx)
 	check(t, err)
 	defer func() { _ = tx.Rollback(ctx) }()
-	if own {
-		_, err = tx.Exec(ctx, pgstore.IndexSQL)
+	if settings != "" {
+		_, err = tx.Exec(ctx, settings)
 		check(t, err)
+	}
+	if settings == pgstore.KeepSQL {
+		sql, args = execute(t, conn, sql, args), nil
 	}
 	var text string
 	args = append([]any{pgx.QueryExecModeExec}, args...)
@@ -61,6 +66,35 @@ func explain(t testing.TB, conn *pgx.Conn, own bool, sql string, args ...any) (p
 	var out []struct{ Plan plan }
 	check(t, json.Unmarshal([]byte(text), &out))
 	return out[0].Plan, text
+}
+
+// execute is the command that executes a statement, which it prepares if it is
+// not.
+func execute(t testing.TB, conn *pgx.Conn, sql string, args []any) string {
+	t.Helper()
+	sd, err := conn.Prepare(context.Background(), sql, sql)
+	check(t, err)
+	var out []string
+	for _, a := range args {
+		if ints, ok := a.([]int32); ok {
+			wide := make([]int64, len(ints))
+			for i, n := range ints {
+				wide[i] = int64(n)
+			}
+			a = wide
+		}
+		switch l := pgstore.Literal(a).(type) {
+		case string:
+			out = append(out, "'"+strings.ReplaceAll(l, "'", "''")+"'")
+		default:
+			out = append(out, fmt.Sprint(l))
+		}
+	}
+	command := "EXECUTE " + sd.Name
+	if len(out) > 0 {
+		command += "(" + strings.Join(out, ", ") + ")"
+	}
+	return command
 }
 
 // A cost is what a statement reads.
@@ -76,9 +110,9 @@ type cost struct {
 // what waits.
 var smallTables = []string{"control", "pauses", "wakes", "missed", "graves", "meta", "hours"}
 
-func measure(t testing.TB, conn *pgx.Conn, own bool, sql string, args ...any) cost {
+func measure(t testing.TB, conn *pgx.Conn, settings, sql string, args ...any) cost {
 	t.Helper()
-	p, text := explain(t, conn, own, sql, args...)
+	p, text := explain(t, conn, settings, sql, args...)
 	c := cost{rows: int(p.Rows), plan: text}
 	p.walk(func(n *plan) {
 		c.pages = max(c.pages, n.Hit+n.Read)
@@ -109,34 +143,45 @@ func (b *backlog) costs(t *testing.T, s *pgstore.Store) map[string]cost {
 		lane := i + 1
 		ids = append(ids, query[string](t, conn, schema, "SELECT id::text FROM {}.endpoints WHERE lane = $1", lane))
 		tokens, marks, zeros, lanes = append(tokens, lane<<32), append(marks, 1), append(zeros, 0), append(lanes, lane)
-		most, counts, none, paces = append(most, 5), append(counts, 100), append(none, "[]"), append(paces, nil)
+		most, counts, none, paces = append(most, 5), append(counts, 100), append(none, "{}"), append(paces, nil)
 		waiting = append(waiting, query[int64](t, conn, schema, "SELECT coalesce(min(id), 0) FROM {}.queue WHERE lane = $1", lane))
 		ended = append(ended, query[int64](t, conn, schema, "SELECT coalesce(min(id), 0) FROM {}.log WHERE lane = $1 AND id % 6 = 0", lane))
 		numbers = append(numbers, 1)
 	}
 	var eventIDs []string
 	for i := range 50 {
+		if b.last == 0 {
+			eventIDs = append(eventIDs, newID())
+			continue
+		}
 		eventIDs = append(eventIDs, query[string](t, conn, schema, "SELECT id::text FROM {}.events WHERE first_id = $1", b.last/2+i))
 	}
 	day := int64(24 * 3600 * 1e6)
 	out := map[string]cost{}
 	stmt := func(label, name string, args ...any) {
 		t.Helper()
-		out[label] = measure(t, conn, true, s.Statement(name), args...)
+		settings := pgstore.IndexSQL
+		if slices.Contains(lasting, name) {
+			settings = pgstore.KeepSQL
+		}
+		out[label] = measure(t, conn, settings, s.Statement(name), args...)
 		if slices.Contains([]string{"append", "first", "endpoints", "update", "delete"}, name) {
-			out[label+" in a caller's"] = measure(t, conn, false, s.Statement(name), args...)
+			out[label+" in a caller's"] = measure(t, conn, "", s.Statement(name), args...)
 		}
 	}
 	stmt("sweep", "sweep", 2000)
 	stmt("claim", "claim", 64, int64(1e6))
 	stmt("next", "next")
-	stmt("due", "due", ids, tokens, most, zeros, counts, none, []int64{})
+	stmt("due", "due", ids, tokens, most, zeros, counts, none, none)
+	stmt("dueConfig", "dueConfig", ids, tokens)
 	stmt("extend", "extend", ids, tokens, int64(1e6))
 	stmt("return", "return", ids, tokens, marks, zeros, zeros, paces, none)
 	stmt("lockHealth", "lockHealth", ids)
 	stmt("settleLanes", "settleLanes", ids)
 	stmt("settleDeliveries", "settleDeliveries", ids, waiting, numbers, tokens)
 	stmt("dequeue", "dequeue", lanes, waiting)
+	stmt("deliver", "deliver", ids, waiting, numbers, tokens, numbers, zeros, numbers, paces)
+	stmt("names", "names", ids)
 	stmt("findExpired", "findExpired", day*365, 1000)
 	stmt("findExpired/some", "findExpired", int64(1), 100)
 	stmt("findOld", "findOld", day*365, 1000)
@@ -162,17 +207,21 @@ func (b *backlog) costs(t *testing.T, s *pgstore.Store) map[string]cost {
 		[][]byte{{1}, {1}}, []string{"", "k"}, []int64{0, 1}, []string{"", ""})
 	stmt("first", "first", []string{eventIDs[0]}, []string{"acct_0"}, []string{"k"})
 	sql, args := s.DeliveriesStatement(webhook.DeliveryQuery{Account: "acct_0"})
-	out["deliveries"] = measure(t, conn, true, sql, args...)
+	out["deliveries"] = measure(t, conn, pgstore.IndexSQL, sql, args...)
 	sql, args = s.DeliveriesStatement(webhook.DeliveryQuery{Account: "acct_0", IDs: []int64{1, 2, 3}})
-	out["deliveries/ids"] = measure(t, conn, true, sql, args...)
+	out["deliveries/ids"] = measure(t, conn, pgstore.IndexSQL, sql, args...)
 	sql, args = s.DeliveriesStatement(webhook.DeliveryQuery{Account: "acct_0", Undelivered: true})
-	out["deliveries/undelivered"] = measure(t, conn, true, sql, args...)
+	out["deliveries/undelivered"] = measure(t, conn, pgstore.IndexSQL, sql, args...)
 	sql, args = s.DeliveriesStatement(webhook.DeliveryQuery{Account: "acct_0", Type: scored})
-	out["deliveries/type"] = measure(t, conn, true, sql, args...)
+	out["deliveries/type"] = measure(t, conn, pgstore.IndexSQL, sql, args...)
 	sql, args = s.OldestStatement(webhook.DeliveryQuery{Account: "acct_0"})
-	out["recover"] = measure(t, conn, true, sql, args...)
+	out["recover"] = measure(t, conn, pgstore.IndexSQL, sql, args...)
 	return out
 }
+
+// lasting are the statements whose plans are kept by connections, maybe from when
+// the tables were empty.
+var lasting = []string{"sweep", "claim", "next", "due", "dueConfig", "extend", "return", "lockHealth", "settleLanes", "settleDeliveries", "deliver", "names", "dequeue"}
 
 // TestPlansStayFlat measures in one schema that grows, since the planner goes
 // by what it knows: with nothing known, after ANALYZE, with what it knew when
@@ -204,17 +253,36 @@ func TestPlansStayFlat(t *testing.T) {
 	}
 }
 
+// TestKeptPlans measures with plans from when there was nothing, which no
+// statistics have replaced.
+func TestKeptPlans(t *testing.T) {
+	t.Parallel()
+	s, schema := openSchema(t)
+	b := newBacklog(t, schema, false)
+	b.costs(t, s) // makes the plans
+	b.grow(t, few)
+	small := b.costs(t, s)
+	b.grow(t, many/10)
+	large := b.costs(t, s)
+	for name := range large {
+		if !slices.Contains(lasting, name) {
+			delete(large, name)
+		}
+	}
+	compare(t, "with plans from when there was nothing", small, large, many/10)
+}
+
 // readBy are the indexes that statements must read by, whatever the planner
 // knows.
 var readBy = map[string]string{
 	"claim": "lanes_ready", "next": "lanes_ready", "due": "queue_due", "return": "queue_due",
-	"settleDeliveries": "queue_pkey", "dequeue": "queue_pkey", "findExpired": "queue_created",
+	"settleDeliveries": "queue_pkey", "dequeue": "queue_pkey", "deliver": "queue_pkey", "findExpired": "queue_created",
 	"findOld": "log_finished", "lockBodies": "events_bodies", "dropEvents": "events_bare", "dropKeys": "keys_until",
 }
 
 // working are statements that would cost nothing if there were nothing to do
 // for them.
-var working = []string{"claim", "next", "due", "extend", "return", "settleLanes", "settleDeliveries", "findExpired/some", "findOld/some",
+var working = []string{"claim", "next", "due", "extend", "return", "settleLanes", "settleDeliveries", "deliver", "names", "findExpired/some", "findOld/some",
 	"lockBodies/some", "findFinished", "attempts", "endpoints", "erasedRows", "deliveries", "recover", "again", "resendState", "first"}
 
 // compare says which statements cost more with n pending deliveries: what takes

@@ -13,7 +13,7 @@ import (
 // Settle implements [webhook.Lanes]. It takes two round trips: one that locks
 // and reads, one that writes. What is decided in between is in settling.go.
 func (s *Store) Settle(ctx context.Context, outcomes []webhook.Outcome, returns []webhook.Return) (out webhook.Settled, err error) {
-	err = s.own(ctx, s.pool, func(t *txn) error {
+	err = s.delivering(ctx, s.pool, func(t *txn) error {
 		out = webhook.Settled{Applied: make([]bool, len(outcomes))}
 		if len(outcomes) > 0 {
 			if err := s.settle(t, outcomes, &out); err != nil {
@@ -30,32 +30,117 @@ func (s *Store) Settle(ctx context.Context, outcomes []webhook.Outcome, returns 
 }
 
 func (s *Store) settle(t *txn, outcomes []webhook.Outcome, out *webhook.Settled) error {
-	w, err := read(t, outcomes)
-	if err != nil {
+	w := &settling{
+		lanes: map[string]*lane{}, found: make([]*delivery, len(outcomes)), known: make([]bool, len(outcomes)),
+		delivered: map[int64]*delivered{},
+	}
+	if err := w.read(t, outcomes); err != nil {
 		return err
 	}
 	for i := range outcomes {
-		out.Applied[i] = w.settle(i, &outcomes[i], out)
+		o := &outcomes[i]
+		if d := w.delivered[o.Delivery]; d != nil && d.done {
+			out.Applied[i] = true
+			w.deliver(i, o, d, out)
+		} else {
+			out.Applied[i] = w.settle(i, o, out)
+		}
 	}
 	w.write(t)
-	w.disable(t, outcomes, out)
+	asked := w.disable(t, outcomes, out)
+	nameChanges(t, out, asked)
 	return nil
 }
 
-// read locks the lanes' health and reads what the outcomes are about.
-func read(t *txn, outcomes []webhook.Outcome) (*settling, error) {
-	endpoints, tokens := split(outcomes, func(o webhook.Outcome) webhook.Hold { return o.Hold })
-	ids, numbers := make([]int64, len(outcomes)), make([]int32, len(outcomes))
+// A delivered is a delivery whose only outcome is that it was delivered.
+type delivered struct {
+	done     bool // it waited, and has ended now
+	event    string
+	attempts int
+	at       time.Time
+}
+
+// plain says whether an outcome is one that the statement deliver can apply.
+func plain(o *webhook.Outcome) bool {
+	a := o.Attempt
+	return o.State == webhook.StateDelivered && a != nil && a.Result == webhook.ResultDelivered && a.Status/100 == 2 && a.Class == "" && a.Error == ""
+}
+
+// read locks the lanes' health, ends what was delivered, and reads what the
+// other outcomes are about.
+func (w *settling) read(t *txn, outcomes []webhook.Outcome) error {
+	distinct := make([]string, 0, len(outcomes))
+	var ends, others []int // indexes of outcomes
 	for i := range outcomes {
-		ids[i], numbers[i] = outcomes[i].Delivery, int32(outcomes[i].After+1)
+		o := &outcomes[i]
+		if isID(o.Endpoint) {
+			distinct = append(distinct, o.Endpoint)
+		}
+		if _, twice := w.delivered[o.Delivery]; twice {
+			w.delivered[o.Delivery] = nil
+		} else if w.delivered[o.Delivery] = nil; plain(o) {
+			w.delivered[o.Delivery] = &delivered{}
+		}
 	}
-	distinct := slices.Clone(endpoints)
+	for i := range outcomes {
+		if w.delivered[outcomes[i].Delivery] != nil {
+			ends = append(ends, i)
+		} else {
+			others = append(others, i)
+		}
+	}
 	slices.Sort(distinct)
 	distinct = slices.Compact(distinct)
-
-	w := &settling{lanes: map[string]*lane{}, found: make([]*delivery, len(outcomes)), known: make([]bool, len(outcomes))}
 	t.exec("lockHealth", distinct)
 	t.rows(w.scanLane, "settleLanes", distinct)
+	w.queueDeliver(t, outcomes, ends)
+	w.queueDeliveries(t, outcomes, others)
+	if err := t.send(); err != nil {
+		return err
+	}
+	// What did not wait was delivered before, or is dead, or gone.
+	others = others[:0]
+	for _, i := range ends {
+		if !w.delivered[outcomes[i].Delivery].done {
+			others = append(others, i)
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	w.queueDeliveries(t, outcomes, others)
+	return t.send()
+}
+
+// queueDeliver queues the end of what was delivered.
+func (w *settling) queueDeliver(t *txn, outcomes []webhook.Outcome, indexes []int) {
+	if len(indexes) == 0 {
+		return
+	}
+	endpoints, tokens := split(indexes, func(i int) webhook.Hold { return outcomes[i].Hold })
+	var id int64
+	var d delivered
+	dest := []any{&id, &d.event, &d.attempts, &d.at}
+	t.rows(func(r pgx.CollectableRow) error {
+		err := r.Scan(dest...)
+		*w.delivered[id] = delivered{true, d.event, d.attempts, d.at.UTC()}
+		return err
+	}, "deliver", endpoints,
+		column(indexes, func(i int) int64 { return outcomes[i].Delivery }),
+		column(indexes, func(i int) int32 { return int32(outcomes[i].After + 1) }),
+		tokens,
+		column(indexes, func(i int) int32 { return int32(i) }),
+		column(indexes, func(i int) int64 { return int64(outcomes[i].Attempt.Took) }),
+		column(indexes, func(i int) int32 { return int32(outcomes[i].Attempt.Status) }),
+		column(indexes, func(i int) []byte { return orNone(outcomes[i].Attempt.Response) }))
+}
+
+// queueDeliveries queues reading what outcomes are about.
+func (w *settling) queueDeliveries(t *txn, outcomes []webhook.Outcome, indexes []int) {
+	if len(indexes) == 0 {
+		return
+	}
+	endpoints, tokens := split(indexes, func(i int) webhook.Hold { return outcomes[i].Hold })
 	type key struct {
 		endpoint string
 		id       int64
@@ -63,10 +148,13 @@ func read(t *txn, outcomes []webhook.Outcome) (*settling, error) {
 	seen := map[key]*delivery{}
 	t.rows(func(r pgx.CollectableRow) error {
 		var o int
+		var known bool
 		d := &delivery{}
-		if err := d.scan(r, &o, w.known); err != nil {
+		if err := d.scan(r, &o, &known); err != nil {
 			return err
 		}
+		i := indexes[o-1]
+		w.known[i] = known
 		k := key{endpoints[o-1], d.id}
 		if d.lane = w.lanes[k.endpoint]; d.lane == nil {
 			return nil
@@ -75,10 +163,12 @@ func read(t *txn, outcomes []webhook.Outcome) (*settling, error) {
 			seen[k] = d
 			w.deliveries = append(w.deliveries, d)
 		}
-		w.found[o-1] = seen[k]
+		w.found[i] = seen[k]
 		return nil
-	}, "settleDeliveries", endpoints, ids, numbers, tokens)
-	return w, t.send()
+	}, "settleDeliveries", endpoints,
+		column(indexes, func(i int) int64 { return outcomes[i].Delivery }),
+		column(indexes, func(i int) int32 { return int32(outcomes[i].After + 1) }),
+		tokens)
 }
 
 func (w *settling) scanLane(r pgx.CollectableRow) error {
@@ -86,7 +176,7 @@ func (w *settling) scanLane(r pgx.CollectableRow) error {
 	var h healthRow
 	var id, account string
 	var reasonAt *time.Time
-	dest := append([]any{&id, &l.lane, &account, &l.name, &l.enabled, &l.fifo, &l.version, &l.token, &l.valid, &w.now}, h.dest()...)
+	dest := append([]any{&id, &l.lane, &account, &l.enabled, &l.fifo, &l.version, &l.token, &l.valid, &w.now}, h.dest()...)
 	if err := r.Scan(append(dest, &h.Undelivered, &h.LastReason, &reasonAt, &l.deadInRow)...); err != nil {
 		return err
 	}
@@ -95,14 +185,15 @@ func (w *settling) scanLane(r pgx.CollectableRow) error {
 	return nil
 }
 
-// disable disables endpoints, after all outcomes were judged.
-func (w *settling) disable(t *txn, outcomes []webhook.Outcome, out *webhook.Settled) {
+// disable disables endpoints, after all outcomes were judged. It returns those
+// that it has tried.
+func (w *settling) disable(t *txn, outcomes []webhook.Outcome, out *webhook.Settled) (ids []string) {
 	var lanes, versions []int64
 	var reasons []string
 	asked := map[int64]change{}
 	for i := range outcomes {
 		o := &outcomes[i]
-		if !out.Applied[i] || o.Disable == "" || w.found[i].state != stateDead {
+		if !out.Applied[i] || o.Disable == "" || w.found[i] == nil || w.found[i].state != stateDead {
 			continue
 		}
 		l := w.lanes[o.Endpoint]
@@ -111,9 +202,10 @@ func (w *settling) disable(t *txn, outcomes []webhook.Outcome, out *webhook.Sett
 		}
 		asked[l.lane] = change{l, prose(o.Disable)}
 		lanes, versions, reasons = append(lanes, l.lane), append(versions, o.Version), append(reasons, prose(o.Disable))
+		ids = append(ids, l.id)
 	}
 	if len(lanes) == 0 {
-		return
+		return nil
 	}
 	t.rows(func(r pgx.CollectableRow) error {
 		var lane int64
@@ -124,11 +216,35 @@ func (w *settling) disable(t *txn, outcomes []webhook.Outcome, out *webhook.Sett
 		out.Changes = append(out.Changes, c.lane.change(webhook.ChangeDisabled, c.reason))
 		return nil
 	}, "disable", lanes, versions, reasons)
+	return ids
 }
 
 type change struct {
 	lane   *lane
 	reason string
+}
+
+// nameChanges fills in the names of endpoints that changed, and of those that
+// may be disabled. They are read only if something changed, which is rare.
+func nameChanges(t *txn, out *webhook.Settled, ids []string) {
+	for _, c := range out.Changes {
+		ids = append(ids, c.Endpoint)
+	}
+	if len(ids) == 0 {
+		return
+	}
+	names := map[string]string{}
+	t.rows(func(r pgx.CollectableRow) error {
+		var id, name string
+		err := r.Scan(&id, &name)
+		names[id] = name
+		return err
+	}, "names", ids)
+	t.after(func() {
+		for i := range out.Changes {
+			out.Changes[i].Name = names[out.Changes[i].Endpoint]
+		}
+	})
 }
 
 // giveBack queues the returns.
@@ -142,7 +258,7 @@ func giveBack(t *txn, returns []webhook.Return, out *webhook.Settled) {
 	var excludes []string
 	for _, r := range returns {
 		marks, pauses, parks = append(marks, r.Mark), append(pauses, micros(r.Pause)), append(parks, r.Park)
-		paces, excludes = append(paces, r.Pace), append(excludes, typesJSON(r.Exclude))
+		paces, excludes = append(paces, r.Pace), append(excludes, typeList(r.Exclude))
 	}
 	accepted := make([]bool, len(returns))
 	t.rows(func(r pgx.CollectableRow) error {

@@ -17,12 +17,14 @@ type settling struct {
 	deliveries []*delivery
 	found      []*delivery // for each outcome; nil if there is none
 	known      []bool      // for each outcome: its attempt is in the history
+
+	delivered map[int64]*delivered // by ID; nil for one that has other outcomes
 }
 
 // A lane with its endpoint and health.
 type lane struct {
 	lane, version, token int64
-	id, account, name    string
+	id, account          string
 	enabled, fifo        bool
 	valid                bool // the last claim is not void
 	health               webhook.Health
@@ -66,20 +68,19 @@ type attempt struct {
 	seq   int
 }
 
-// scan reads a row of settleDeliveries. known is set for its outcome o.
-func (d *delivery) scan(r pgx.CollectableRow, o *int, known []bool) error {
+// scan reads a row of settleDeliveries, for outcome o of those that were asked
+// about.
+func (d *delivery) scan(r pgx.CollectableRow, o *int, known *bool) error {
 	var of, token, took *int64
 	var n, seq, status *int
 	var class, words *string
 	var finished *time.Time
 	var response []byte
-	var is bool
 	err := r.Scan(o, &d.id, &d.event, &d.created, &of, &d.attempts, &d.gone, &d.resend, &d.moot, &d.op, &d.was, &d.reason, &d.undelivered,
-		&finished, &n, &token, &seq, &took, &status, &class, &words, &response, &is)
+		&finished, &n, &token, &seq, &took, &status, &class, &words, &response, known)
 	if err != nil {
 		return err
 	}
-	known[*o-1] = is
 	d.state, d.finished = d.was, utc(finished)
 	if of != nil {
 		d.of = *of
@@ -117,6 +118,22 @@ func (d *delivery) settled(o *webhook.Outcome, known bool) bool {
 		}
 	}
 	return false
+}
+
+// deliver notes outcome number i, which the statement deliver has applied.
+func (w *settling) deliver(i int, o *webhook.Outcome, d *delivered, out *webhook.Settled) {
+	l := w.lanes[o.Endpoint]
+	if l == nil {
+		return
+	}
+	a := attempt{Attempt: *o.Attempt, token: o.Token, seq: i}
+	a.N, a.At = o.After+1, d.at
+	l.touched = true
+	l.count(&a.Attempt)
+	if l.fifo && !(l.valid && l.token == o.Token) {
+		l.wake = true // the next one comes to the head
+	}
+	l.succeeded(&delivery{event: d.event, attempts: d.attempts}, &a, out, d.at)
 }
 
 // settle applies outcome number i and notes its attempt. It says whether it
@@ -266,5 +283,5 @@ func (l *lane) died(d *delivery, reason webhook.Reason, a *attempt, out *webhook
 }
 
 func (l *lane) change(kind webhook.ChangeKind, reason string) webhook.Change {
-	return webhook.Change{Account: l.account, Endpoint: l.id, Name: l.name, Kind: kind, Reason: reason}
+	return webhook.Change{Account: l.account, Endpoint: l.id, Kind: kind, Reason: reason}
 }

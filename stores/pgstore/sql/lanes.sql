@@ -72,7 +72,7 @@ RETURNING k.o::int;
 -- see due.
 WITH u AS MATERIALIZED (
   SELECT e.lane, e.stops, e.fifo, x.token, x.mark, x.pause * interval '1 microsecond' AS pause, x.park, x.pace, x.o,
-    ARRAY(SELECT json_array_elements_text(x.exclude::json)) AS exclude
+    x.exclude::text[] AS exclude
   FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[])
     WITH ORDINALITY x (id, token, mark, pause, park, pace, exclude, o)
   JOIN webhook.endpoints e ON e.id = x.id

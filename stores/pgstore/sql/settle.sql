@@ -8,11 +8,34 @@ WHERE h.lane = ANY (ARRAY(SELECT e.lane FROM webhook.endpoints e WHERE e.id = AN
 ORDER BY h.lane FOR NO KEY UPDATE;
 
 -- name: settleLanes
-SELECT e.id, e.lane, e.account, e.config ->> 'name', e.enabled, e.fifo, e.version, l.token, l.stops = e.stops, clock_timestamp(),
+SELECT e.id, e.lane, e.account, e.enabled, e.fifo, e.version, l.token, l.stops = e.stops, clock_timestamp(),
   h.last, h.at, h.event_id, h.attempt, h.next_at, h.status, h.class, h.error, h.response, h.in_error, h.reason, h.failing_since,
   h.undelivered, h.last_reason, h.reason_at, h.dead_in_row
 FROM webhook.endpoints e JOIN webhook.lanes l ON l.lane = e.lane JOIN webhook.health h ON h.lane = e.lane
 WHERE e.id = ANY ($1::uuid[]);
+
+-- name: deliver
+-- Ends deliveries that waited and were delivered, which is what nearly all
+-- outcomes are about; each is looked for once. For OFFSET 0 see
+-- settleDeliveries.
+WITH t AS MATERIALIZED (
+  SELECT clock_timestamp() AS at
+), d AS (
+  DELETE FROM webhook.queue q
+  USING unnest($1::uuid[], $2::bigint[], $3::int[], $4::bigint[], $5::int[], $6::bigint[], $7::int[], $8::bytea[])
+    x (endpoint, id, n, token, seq, took, status, response)
+  JOIN webhook.endpoints e ON e.id = x.endpoint
+  WHERE q.lane = e.lane AND q.id = x.id
+    AND NOT EXISTS (SELECT FROM webhook.attempts a WHERE a.lane = e.lane AND a.id = x.id AND a.n = x.n AND a.token = x.token OFFSET 0)
+  RETURNING q.lane, q.id, q.created_at, q.event_id, q.of_id, greatest(q.attempts, x.n) AS attempts, q.resend, q.moot, q.op,
+    x.n, x.token, x.seq, x.took, x.status, x.response
+)
+INSERT INTO webhook.log (lane, id, created_at, finished_at, event_id, of_id, attempts, state, resend, moot, undelivered, gone, op,
+  n, token, seq, took, status, response)
+SELECT d.lane, d.id, d.created_at, t.at, d.event_id, d.of_id, d.attempts, 2, d.resend, d.moot, false, false, d.op,
+  d.n, d.token, d.seq, d.took, d.status, d.response
+FROM d CROSS JOIN t
+RETURNING id, event_id, attempts, finished_at;
 
 -- name: settleDeliveries
 -- The last column says whether that very attempt is in the history. Each
@@ -97,6 +120,9 @@ WITH k AS MATERIALIZED (
   INSERT INTO webhook.wakes (lane, at) SELECT lane, clock_timestamp() FROM u
 )
 SELECT lane FROM u;
+
+-- name: names
+SELECT e.id, coalesce(e.config ->> 'name', '') FROM webhook.endpoints e WHERE e.id = ANY ($1::uuid[]);
 
 -- name: wake
 INSERT INTO webhook.wakes (lane, at) SELECT lane, clock_timestamp() FROM unnest($1::bigint[]) x (lane);
