@@ -129,6 +129,8 @@ CREATE TABLE webhook.missed (
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 CREATE INDEX missed_lane ON webhook.missed (lane);
 
+-- Statements look rows up by indexes whatever statistics say, and in a small
+-- table looking for them costs more than all else: it can wait.
 -- The first deliveries of an event have IDs from first_id to last_id; resends
 -- and recoveries have of_id in queue or log.
 CREATE TABLE webhook.events (
@@ -142,7 +144,7 @@ CREATE TABLE webhook.events (
   type        text        NOT NULL,
   subject     text,
   body        bytea       -- null when nobody got it, or purged
-) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_threshold = 200000);
 CREATE INDEX events_bodies ON webhook.events (created_at) WHERE body IS NOT NULL;
 CREATE INDEX events_bare ON webhook.events (created_at) WHERE body IS NULL;
 CREATE INDEX events_account ON webhook.events (account);
@@ -207,7 +209,7 @@ CREATE TABLE webhook.log (
   response    bytea,
   op          text,
   PRIMARY KEY (lane, id)
-) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_threshold = 200000);
 CREATE INDEX log_undelivered ON webhook.log (lane, id) WHERE undelivered;
 CREATE INDEX log_dead ON webhook.log (lane, id) WHERE state = 3;
 CREATE INDEX log_finished ON webhook.log (finished_at);
