@@ -11,6 +11,13 @@ import (
 // claimBatch is how many lanes are claimed at a time.
 const claimBatch = 64
 
+const (
+	// claimPause is how many times as long as a claim that found nothing took
+	// the next one has to wait, up to maxClaimPause.
+	claimPause    = 2
+	maxClaimPause = 20 * time.Millisecond
+)
+
 // claimLoop takes ready lanes as long as there are slots.
 func (e *engine) claimLoop(ctx context.Context) {
 	b := newStoreBackoff()
@@ -29,8 +36,16 @@ func (e *engine) claimLoop(ctx context.Context) {
 			continue
 		}
 		b.reset()
+		took := time.Since(asked)
 		e.take(claims, asked, next == 0)
-		if next > 0 || len(claims) == 0 {
+		if len(claims) == 0 && next > 0 {
+			// Whatever is emitted asks for a claim, and most of it is for lanes
+			// that are held: claiming leaves the store time for delivering.
+			pause := min(claimPause*took, maxClaimPause)
+			wait(ctx, nil, pause)
+			next -= pause
+		}
+		if next != 0 || len(claims) == 0 {
 			wait(ctx, e.claimSignal, max(next, time.Millisecond))
 		}
 	}
