@@ -15,6 +15,11 @@ const (
 	// wakeInterval is the same when something was emitted in this process.
 	wakeInterval = 10 * time.Millisecond
 	longSleep    = time.Hour // when only a signal brings work
+	// When so many lanes ask at a time, the next question waits as long as the
+	// last one took, up to maxDuePause: answers come in meanwhile, each lane asks
+	// for more at a time, and most of what a question costs is paid for each lane.
+	manyLanes   = 16
+	maxDuePause = 10 * time.Millisecond
 )
 
 // dueLoop asks held lanes for work.
@@ -26,9 +31,11 @@ func (e *engine) dueLoop(ctx context.Context) {
 			wait(ctx, e.dueSignal, e.refresh())
 			continue
 		}
+		asked := time.Now()
 		call, cancel := e.call(ctx)
 		batches, err := e.store.Due(call, wants)
 		cancel()
+		took := time.Since(asked)
 		if e.failed(ctx, "due", err) {
 			e.unask(lanes)
 			b.wait(ctx)
@@ -36,6 +43,9 @@ func (e *engine) dueLoop(ctx context.Context) {
 		}
 		b.reset()
 		e.feed(wants, lanes, batches)
+		if len(wants) >= manyLanes && took > time.Millisecond {
+			wait(ctx, nil, min(took, maxDuePause))
+		}
 	}
 }
 
