@@ -48,9 +48,10 @@ func (s *Store) append(ctx context.Context, x executor, events []webhook.EventRe
 // insert stores those of the events with these indexes that are new, one for
 // each ID and key. It returns how many deliveries each stored one has.
 func (s *Store) insert(ctx context.Context, x executor, events []webhook.EventRecord, indexes []int) (map[string]int, error) {
-	var ids, accounts, types, keys, subjects []string
+	var ids uuids
+	var accounts, types, keys, subjects []string
 	var occurred []time.Time
-	var bodies [][]byte
+	var bodies blobs
 	var windows []int64
 	type key struct{ account, key string }
 	seenID, seenKey := map[string]bool{}, map[key]bool{}
@@ -61,7 +62,8 @@ func (s *Store) insert(ctx context.Context, x executor, events []webhook.EventRe
 			continue
 		}
 		seenID[e.ID], seenKey[k] = true, true
-		ids, accounts, types = append(ids, e.ID), append(accounts, text(e.Account)), append(types, text(e.Type))
+		ids.add(e.ID)
+		accounts, types = append(accounts, text(e.Account)), append(types, text(e.Type))
 		occurred, bodies = append(occurred, e.OccurredAt), append(bodies, e.Body)
 		keys, windows = append(keys, text(e.Key)), append(windows, e.KeyWindow.Microseconds())
 		subjects = append(subjects, text(e.Subject))
@@ -83,10 +85,12 @@ func (s *Store) duplicates(ctx context.Context, x executor, events []webhook.Eve
 	if len(indexes) == 0 {
 		return nil, nil
 	}
-	var ids, accounts, keys []string
+	var ids uuids
+	var accounts, keys []string
 	for _, i := range indexes {
 		e := &events[i]
-		ids, accounts, keys = append(ids, e.ID), append(accounts, text(e.Account)), append(keys, text(e.Key))
+		ids.add(e.ID)
+		accounts, keys = append(accounts, text(e.Account)), append(keys, text(e.Key))
 	}
 	found := make([]bool, len(indexes))
 	err := x.query(ctx, s.sql.get("first"), []any{ids, accounts, keys}, func(r scanner) error {

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -113,13 +112,10 @@ func literal(a any) any {
 		return array(a, decimal)
 	case []time.Time:
 		return array(a, func(t time.Time) string { return `"` + timestamp(t) + `"` })
-	case [][]byte:
-		return array(a, func(b []byte) string {
-			if b == nil {
-				return "NULL"
-			}
-			return `"\\x` + hex.EncodeToString(b) + `"`
-		})
+	case uuids:
+		return a.String()
+	case blobs:
+		return a.String()
 	case string, bool, int, int64:
 		return a
 	}

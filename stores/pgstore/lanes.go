@@ -108,13 +108,15 @@ func (s *Store) Extend(ctx context.Context, holds []webhook.Hold, lease time.Dur
 const nobody = "00000000-0000-0000-0000-000000000000"
 
 // split makes columns of the holds of items.
-func split[T any](items []T, hold func(T) webhook.Hold) (ids []string, tokens []int64) {
+func split[T any](items []T, hold func(T) webhook.Hold) (ids uuids, tokens []int64) {
+	ids, tokens = make(uuids, 0, len(items)), make([]int64, 0, len(items))
 	for _, x := range items {
 		h := hold(x)
 		if !isID(h.Endpoint) {
 			h.Endpoint = nobody
 		}
-		ids, tokens = append(ids, h.Endpoint), append(tokens, h.Token)
+		ids.add(h.Endpoint)
+		tokens = append(tokens, h.Token)
 	}
 	return ids, tokens
 }

@@ -76,12 +76,15 @@ func execute(t testing.TB, conn *pgx.Conn, sql string, args []any) string {
 	check(t, err)
 	var out []string
 	for _, a := range args {
-		if ints, ok := a.([]int32); ok {
-			wide := make([]int64, len(ints))
-			for i, n := range ints {
+		switch items := a.(type) {
+		case []int32:
+			wide := make([]int64, len(items))
+			for i, n := range items {
 				wide[i] = int64(n)
 			}
 			a = wide
+		case [][]byte:
+			a = make([]string, len(items)) // the text of no bytes
 		}
 		switch l := pgstore.Literal(a).(type) {
 		case string:

@@ -91,8 +91,9 @@ func (w *settling) read(t *txn, outcomes []webhook.Outcome) error {
 	}
 	slices.Sort(distinct)
 	distinct = slices.Compact(distinct)
-	t.exec("lockHealth", distinct)
-	t.rows(w.scanLane, "settleLanes", distinct)
+	lanes := asUUIDs(distinct)
+	t.exec("lockHealth", lanes)
+	t.rows(w.scanLane, "settleLanes", lanes)
 	w.queueDeliver(t, outcomes, ends)
 	w.queueDeliveries(t, outcomes, others)
 	if err := t.send(); err != nil {
@@ -132,7 +133,7 @@ func (w *settling) queueDeliver(t *txn, outcomes []webhook.Outcome, indexes []in
 		column(indexes, func(i int) int32 { return int32(i) }),
 		column(indexes, func(i int) int64 { return int64(outcomes[i].Attempt.Took) }),
 		column(indexes, func(i int) int32 { return int32(outcomes[i].Attempt.Status) }),
-		column(indexes, func(i int) []byte { return orNone(outcomes[i].Attempt.Response) }))
+		blobs(column(indexes, func(i int) blob { return orNone(outcomes[i].Attempt.Response) })))
 }
 
 // queueDeliveries queues reading what outcomes are about.
@@ -155,7 +156,7 @@ func (w *settling) queueDeliveries(t *txn, outcomes []webhook.Outcome, indexes [
 		}
 		i := indexes[o-1]
 		w.known[i] = known
-		k := key{endpoints[o-1], d.id}
+		k := key{outcomes[i].Endpoint, d.id}
 		if d.lane = w.lanes[k.endpoint]; d.lane == nil {
 			return nil
 		}
@@ -239,7 +240,7 @@ func nameChanges(t *txn, out *webhook.Settled, ids []string) {
 		err := r.Scan(&id, &name)
 		names[id] = name
 		return err
-	}, "names", ids)
+	}, "names", asUUIDs(ids))
 	t.after(func() {
 		for i := range out.Changes {
 			out.Changes[i].Name = names[out.Changes[i].Endpoint]
@@ -254,7 +255,7 @@ func giveBack(t *txn, returns []webhook.Return, out *webhook.Settled) {
 	}
 	ids, tokens := split(returns, func(r webhook.Return) webhook.Hold { return r.Hold })
 	var marks, pauses, parks []int64
-	var paces [][]byte
+	var paces blobs
 	var excludes []string
 	for _, r := range returns {
 		marks, pauses, parks = append(marks, r.Mark), append(pauses, micros(r.Pause)), append(parks, r.Park)

@@ -80,7 +80,7 @@ func (r rows) ends() []any {
 		column(r, func(d *delivery) int32 { return int32(d.end().Status) }),
 		column(r, func(d *delivery) string { return d.end().Class }),
 		column(r, func(d *delivery) string { return d.end().Error }),
-		column(r, func(d *delivery) []byte { return orNone(d.end().Response) }),
+		blobs(column(r, func(d *delivery) blob { return orNone(d.end().Response) })),
 	}
 }
 
@@ -144,7 +144,7 @@ func (r rows) attempts(t *txn) {
 		column(all, func(x row) string { return string(x.a.Result) }),
 		column(all, func(x row) string { return x.a.Class }),
 		column(all, func(x row) string { return x.a.Error }),
-		column(all, func(x row) []byte { return orNone(x.a.Response) }))
+		blobs(column(all, func(x row) blob { return orNone(x.a.Response) })))
 }
 
 // writeLanes queues the health and counters of the lanes that changed.
@@ -173,7 +173,7 @@ func (w *settling) writeLanes(t *txn) {
 			column(touched, func(l *lane) int32 { return int32(l.health.Status) }),
 			column(touched, func(l *lane) string { return l.health.Class }),
 			column(touched, func(l *lane) string { return l.health.Error }),
-			column(touched, func(l *lane) []byte { return orNone(l.health.Response) }),
+			blobs(column(touched, func(l *lane) blob { return orNone(l.health.Response) })),
 			column(touched, func(l *lane) bool { return l.health.InError }),
 			column(touched, func(l *lane) string { return l.health.Reason }),
 			column(touched, func(l *lane) *time.Time { return orNull(l.health.FailingSince) }),
