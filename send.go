@@ -40,6 +40,8 @@ func (e *engine) begin(f *flight) {
 // sender sends one delivery after the other.
 func (e *engine) sender(f *flight) {
 	defer e.senders.Done()
+	var deep [4096]byte
+	keepStack(&deep)
 	idle := time.NewTimer(idleSender)
 	defer idle.Stop()
 	for {
@@ -55,6 +57,13 @@ func (e *engine) sender(f *flight) {
 		}
 	}
 }
+
+// keepStack makes its caller's frame large. The garbage collector halves the
+// stack of a goroutine that it finds using less than a quarter of it, as one
+// does that waits for an answer; the next signature would make it grow again.
+//
+//go:noinline
+func keepStack(*[4096]byte) {}
 
 // send makes one attempt.
 func (e *engine) send(f *flight) (a Attempt, retryAfter time.Duration) {
