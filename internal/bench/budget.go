@@ -18,9 +18,11 @@ var budget = scenario{
 	name: "budget", title: "Where the time goes", run: runBudget,
 	about: `
 The load of the throughput, for a fixed number of deliveries instead of some
-seconds, and what each of them cost the processes: these figures hardly change
-when others load the machine, as rates do. With two cores that do nothing else
-a system delivers 2,000,000 divided by the sum of the first three a second.
+seconds, and what each of them cost the processes. With two cores that do
+nothing else a system delivers at most 2,000,000 divided by the sum of the first
+three a second. When others load the machine, times grow by up to a half, the
+receiver's with the others: its work is always the same, so it says how to
+compare. Counts hardly change.
 
 - budget_*x*_sender_us, budget_*x*_receiver_us, budget_*x*_server_us:
   microseconds of processor time, of the system and the kernel for it; the
