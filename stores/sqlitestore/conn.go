@@ -29,6 +29,9 @@ func newSession(from preparer) *session {
 	return &session{from: from, stmts: map[string]*sql.Stmt{}}
 }
 
+// stmt prepares the statement, once. LIMIT ?+0 instead of LIMIT ? keeps it so:
+// the planner looks at the value of a parameter that is the LIMIT, and parses and
+// plans the statement again whenever one is bound.
 func (s *session) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	if st := s.stmts[query]; st != nil {
 		return st, nil

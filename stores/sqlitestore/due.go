@@ -54,7 +54,7 @@ func (t *txn) due(w *webhook.Want) (*webhook.Batch, error) {
 		b.Config = &e.Endpoint
 	}
 	if w.Count > 0 {
-		if _, err := t.get(`SELECT count(*) FROM (SELECT 1 FROM webhook_deliveries WHERE lane = ? AND state = 0 LIMIT ?)`,
+		if _, err := t.get(`SELECT count(*) FROM (SELECT 1 FROM webhook_deliveries WHERE lane = ? AND state = 0 LIMIT ?+0)`,
 			[]any{lane, w.Count}, &b.Pending); err != nil {
 			return nil, err
 		}
@@ -79,17 +79,17 @@ func (t *txn) dueIn(lane int64, fifo bool, w *webhook.Want) ([]webhook.Delivery,
 	}
 	args := append(append([]any{lane, t.now}, more...), w.Max)
 	out, err := t.handOut(waiting+`d.lane = ? AND d.state = 0 AND d.resend = 1 AND d.due <= ?`+filter+
-		` ORDER BY d.due, d.id LIMIT ?`, args, nil)
+		` ORDER BY d.due, d.id LIMIT ?+0`, args, nil)
 	if err != nil || len(out) >= w.Max {
 		return out, err
 	}
 	if fifo { // the head, and nothing else
 		return t.handOut(waiting+`d.id = (SELECT id FROM webhook_deliveries WHERE lane = ? AND state = 0 AND resend = 0 ORDER BY id LIMIT 1)
-			AND d.due <= ?`+filter+` LIMIT ?`, args, out)
+			AND d.due <= ?`+filter+` LIMIT ?+0`, args, out)
 	}
 	args[len(args)-1] = w.Max - len(out)
 	return t.handOut(waiting+`d.lane = ? AND d.state = 0 AND d.resend = 0 AND d.due <= ?`+filter+
-		` ORDER BY d.due, d.id LIMIT ?`, args, out)
+		` ORDER BY d.due, d.id LIMIT ?+0`, args, out)
 }
 
 // leaveOut is what a want leaves out.

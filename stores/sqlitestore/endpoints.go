@@ -198,7 +198,7 @@ func (t *txn) endpoints(q webhook.EndpointQuery) ([]webhook.EndpointRecord, erro
 	}
 	var out []webhook.EndpointRecord
 	var lanes []int64
-	err := t.each(query+` ORDER BY p.lane LIMIT ?`, append(args, pageLimit(q.Limit)), func(r *sql.Rows) error {
+	err := t.each(query+` ORDER BY p.lane LIMIT ?+0`, append(args, pageLimit(q.Limit)), func(r *sql.Rows) error {
 		var e storedEndpoint
 		var h health
 		var pending int

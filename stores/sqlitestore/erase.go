@@ -38,19 +38,19 @@ func (t *txn) overwriting(f func() error) error {
 
 func (t *txn) erase(e webhook.Erasure, n int) (int, error) {
 	total := 0
-	query, args := `SELECT pk FROM webhook_events WHERE account = ? LIMIT ?`, []any{e.Account}
+	query, args := `SELECT pk FROM webhook_events WHERE account = ? LIMIT ?+0`, []any{e.Account}
 	switch {
 	case e.Subject != "" && e.Account != "":
-		query, args = `SELECT pk FROM webhook_events WHERE subject <> '' AND subject = ? AND account = ? LIMIT ?`, []any{e.Subject, e.Account}
+		query, args = `SELECT pk FROM webhook_events WHERE subject <> '' AND subject = ? AND account = ? LIMIT ?+0`, []any{e.Subject, e.Account}
 	case e.Subject != "":
-		query, args = `SELECT pk FROM webhook_events WHERE subject <> '' AND subject = ? LIMIT ?`, []any{e.Subject}
+		query, args = `SELECT pk FROM webhook_events WHERE subject <> '' AND subject = ? LIMIT ?+0`, []any{e.Subject}
 	default:
 		var err error
 		if total, err = t.eraseEndpoints(e.Account, n); err != nil || total == n {
 			return total, err
 		}
 		if _, err := t.exec(`DELETE FROM webhook_keys WHERE (account, key) IN (
-			SELECT account, key FROM webhook_keys WHERE account = ? LIMIT ?)`, e.Account, n); err != nil {
+			SELECT account, key FROM webhook_keys WHERE account = ? LIMIT ?+0)`, e.Account, n); err != nil {
 			return total, err
 		}
 	}

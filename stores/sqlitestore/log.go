@@ -116,9 +116,9 @@ func (t *txn) matching(q webhook.DeliveryQuery, newest bool, on []walk, more ...
 	if err != nil {
 		return nil, err
 	}
-	order := ` ORDER BY d.id LIMIT ?`
+	order := ` ORDER BY d.id LIMIT ?+0`
 	if newest {
-		order = ` ORDER BY d.id DESC LIMIT ?`
+		order = ` ORDER BY d.id DESC LIMIT ?+0`
 	}
 	var found []int64
 	for _, lane := range lanes {

@@ -12,7 +12,7 @@ import (
 
 // pages returns how many pages the store's connections have fetched so far,
 // from their caches or the file.
-func pages(t *testing.T, s *Store) (n int) {
+func pages(t testing.TB, s *Store) (n int) {
 	t.Helper()
 	for _, l := range []*slot{&s.writer, &s.engine, &s.log} {
 		if l.s == nil {

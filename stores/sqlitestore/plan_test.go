@@ -44,6 +44,11 @@ func TestPlans(t *testing.T) {
 	if len(queries) < 90 {
 		t.Errorf("only %d statements were prepared: the exercise misses some", len(queries))
 	}
+	for q := range queries {
+		if regexp.MustCompile(`LIMIT \?\d*($|[^\d+])`).MatchString(q) {
+			t.Errorf("SQLite parses a statement again at each run whose LIMIT is a parameter and no more; write ?+0 in %s", q)
+		}
+	}
 	for range 2 { // also with statistics, which are misleading after the exercise
 		for _, fault := range faults(t, s, queries) {
 			t.Error(fault)

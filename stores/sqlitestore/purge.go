@@ -66,11 +66,11 @@ func chores(ages webhook.Ages, now int64) []chore {
 			func(t *txn, n int) (int, error) { return t.forgetEvents(log, n) }},
 		{`SELECT 1 FROM webhook_keys WHERE until <= ? LIMIT 1`, []any{now}, func(t *txn, n int) (int, error) {
 			return t.count(`DELETE FROM webhook_keys WHERE (account, key) IN (
-				SELECT account, key FROM webhook_keys WHERE until <= ? LIMIT ?)`, now, n)
+				SELECT account, key FROM webhook_keys WHERE until <= ? LIMIT ?+0)`, now, n)
 		}},
 		{`SELECT 1 FROM webhook_hours WHERE hour <= ? LIMIT 1`, []any{lastHour}, func(t *txn, n int) (int, error) {
 			return t.count(`DELETE FROM webhook_hours WHERE (lane, hour) IN (
-				SELECT lane, hour FROM webhook_hours WHERE hour <= ? LIMIT ?)`, lastHour, n)
+				SELECT lane, hour FROM webhook_hours WHERE hour <= ? LIMIT ?+0)`, lastHour, n)
 		}},
 	}
 }
@@ -88,7 +88,7 @@ func (t *txn) clear(n int) (int, error) {
 		if found, err := t.get(`SELECT lane FROM webhook_deleted ORDER BY lane LIMIT 1`, nil, &lane); err != nil || !found {
 			return total, err
 		}
-		gone, err := t.remove(`SELECT id, event FROM webhook_deliveries WHERE lane = ? LIMIT ?`, lane, n-total)
+		gone, err := t.remove(`SELECT id, event FROM webhook_deliveries WHERE lane = ? LIMIT ?+0`, lane, n-total)
 		if err != nil {
 			return total, err
 		}
@@ -143,7 +143,7 @@ func (t *txn) expire(before int64, n int) (int, error) {
 	}
 	var list []expired
 	if err := t.each(`SELECT id, lane, attempts, resend, moot FROM webhook_deliveries WHERE state = 0 AND created_at < ?
-		ORDER BY created_at LIMIT ?`, []any{before, n}, func(r *sql.Rows) error {
+		ORDER BY created_at LIMIT ?+0`, []any{before, n}, func(r *sql.Rows) error {
 		var e expired
 		err := r.Scan(&e.id, &e.lane, &e.attempts, &e.resend, &e.moot)
 		list = append(list, e)
@@ -193,7 +193,7 @@ func (t *txn) wakeFIFO(lane int64) error {
 // forget removes finished deliveries from the log.
 func (t *txn) forget(before int64, n int) (int, error) {
 	lanes, err := t.list(`SELECT lane FROM (SELECT lane, undelivered FROM webhook_deliveries WHERE finished_at < ?
-		ORDER BY finished_at, id LIMIT ?) WHERE undelivered = 1`, before, n)
+		ORDER BY finished_at, id LIMIT ?+0) WHERE undelivered = 1`, before, n)
 	if err != nil {
 		return 0, err
 	}
@@ -202,7 +202,7 @@ func (t *txn) forget(before int64, n int) (int, error) {
 			return 0, err
 		}
 	}
-	return t.remove(`SELECT id, event FROM webhook_deliveries WHERE finished_at < ? ORDER BY finished_at, id LIMIT ?`, before, n)
+	return t.remove(`SELECT id, event FROM webhook_deliveries WHERE finished_at < ? ORDER BY finished_at, id LIMIT ?+0`, before, n)
 }
 
 // later is when an event is looked at again that could not go yet.
@@ -210,14 +210,14 @@ const later = time.Hour
 
 // forgetBodies removes bodies that no waiting delivery needs.
 func (t *txn) forgetBodies(before int64, n int) (int, error) {
-	return t.forgetEach(`SELECT pk FROM webhook_events WHERE body IS NOT NULL AND turn < ? ORDER BY turn LIMIT ?`, before, n,
+	return t.forgetEach(`SELECT pk FROM webhook_events WHERE body IS NOT NULL AND turn < ? ORDER BY turn LIMIT ?+0`, before, n,
 		`SELECT 1 FROM webhook_deliveries WHERE event = ? AND +state = 0 LIMIT 1`,
 		`UPDATE webhook_events SET body = NULL WHERE pk = ?`)
 }
 
 // forgetEvents removes events that no delivery refers to.
 func (t *txn) forgetEvents(before int64, n int) (int, error) {
-	return t.forgetEach(`SELECT pk FROM webhook_events WHERE body IS NULL AND turn < ? ORDER BY turn LIMIT ?`, before, n,
+	return t.forgetEach(`SELECT pk FROM webhook_events WHERE body IS NULL AND turn < ? ORDER BY turn LIMIT ?+0`, before, n,
 		`SELECT 1 FROM webhook_deliveries WHERE event = ? LIMIT 1`,
 		`DELETE FROM webhook_events WHERE pk = ?`)
 }
