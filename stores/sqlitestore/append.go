@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/autoreach/webhook"
 )
@@ -132,7 +131,7 @@ func (a *appending) concerned(account, kind string) ([]subscriber, error) {
 	}
 	err := a.each(`SELECT s.lane, p.enabled FROM webhook_subscriptions s CROSS JOIN webhook_endpoints p ON p.lane = s.lane
 		WHERE s.account = ? AND s.type = ? AND (p.enabled = 1 OR p.disabled_by = 'engine')`,
-		[]any{account, kind}, func(r *sql.Rows) error {
+		[]any{account, kind}, func(r row) error {
 			var s subscriber
 			err := r.Scan(&s.lane, &s.enabled)
 			subs = append(subs, s)

@@ -17,7 +17,8 @@ import (
 type session struct {
 	conn  *sql.Conn // nil in the caller's transaction
 	from  preparer
-	stmts map[string]*sql.Stmt
+	quick quickConn // the driver's connection, while a call uses it
+	stmts map[string]stmt
 }
 
 type preparer interface {
@@ -26,31 +27,57 @@ type preparer interface {
 }
 
 func newSession(from preparer) *session {
-	return &session{from: from, stmts: map[string]*sql.Stmt{}}
+	return &session{from: from, stmts: map[string]stmt{}}
+}
+
+// use runs f with the driver's connection, or without, if it lacks what is needed.
+func (s *session) use(f func() error) error {
+	var ok bool
+	err := s.conn.Raw(func(c any) error {
+		if s.quick, ok = c.(quickConn); !ok {
+			return nil
+		}
+		defer func() { s.quick = nil }()
+		return f()
+	})
+	if err == nil && !ok {
+		return f()
+	}
+	return err
 }
 
 // stmt prepares the statement, once. LIMIT ?+0 instead of LIMIT ? keeps it so:
 // the planner looks at the value of a parameter that is the LIMIT, and parses and
 // plans the statement again whenever one is bound.
-func (s *session) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+func (s *session) stmt(ctx context.Context, query string) (st stmt, err error) {
 	if st := s.stmts[query]; st != nil {
 		return st, nil
 	}
-	st, err := s.from.PrepareContext(ctx, query)
-	if err == nil {
-		s.stmts[query] = st
+	if s.quick != nil {
+		st, err = prepareQuick(ctx, s.quick, query)
+	} else {
+		var slow *sql.Stmt
+		slow, err = s.from.PrepareContext(ctx, query)
+		st = slowStmt{slow}
 	}
-	return st, err
+	if err != nil {
+		return nil, err
+	}
+	s.stmts[query] = st
+	return st, nil
 }
 
 // close gives the connection back to its pool, or drops it if it is spoilt.
 func (s *session) close(spoilt bool) {
-	for _, st := range s.stmts {
-		_ = st.Close()
-	}
-	if spoilt {
-		_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
-	}
+	_ = s.conn.Raw(func(any) error {
+		for _, st := range s.stmts {
+			st.close()
+		}
+		if spoilt {
+			return driver.ErrBadConn
+		}
+		return nil
+	})
 	_ = s.conn.Close()
 }
 
@@ -63,40 +90,34 @@ type txn struct {
 }
 
 // ready prepares the statement, unless the call has been cancelled.
-func (t *txn) ready(query string) (*sql.Stmt, error) {
+func (t *txn) ready(query string) (stmt, error) {
 	if err := t.ctx.Err(); err != nil {
 		return nil, err
 	}
 	return t.s.stmt(t.live, query)
 }
 
-func (t *txn) result(query string, args []any) (sql.Result, error) {
-	st, err := t.ready(query)
-	if err != nil {
-		return nil, err
-	}
-	return st.ExecContext(t.live, args...)
-}
-
 // exec returns how many rows were changed.
 func (t *txn) exec(query string, args ...any) (int64, error) {
-	r, err := t.result(query, args)
+	st, err := t.ready(query)
 	if err != nil {
 		return 0, err
 	}
-	return r.RowsAffected()
+	n, _, err := st.exec(t.live, args)
+	return n, err
 }
 
 // insert returns the key of the row, or 0 if there was a conflict.
 func (t *txn) insert(query string, args ...any) (int64, error) {
-	r, err := t.result(query, args)
+	st, err := t.ready(query)
 	if err != nil {
 		return 0, err
 	}
-	if n, err := r.RowsAffected(); err != nil || n == 0 {
-		return 0, err
+	n, key, err := st.exec(t.live, args)
+	if n == 0 {
+		key = 0
 	}
-	return r.LastInsertId()
+	return key, err
 }
 
 // get reads one row and says whether there is one.
@@ -105,20 +126,26 @@ func (t *txn) get(query string, args []any, to ...any) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	err = st.QueryRowContext(t.live, args...).Scan(to...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+	rows, err := st.query(t.live, args)
+	if err != nil {
+		return false, err
 	}
-	return err == nil, err
+	found := rows.Next()
+	if found {
+		err = rows.Scan(to...)
+	} else {
+		err = rows.Err()
+	}
+	return found && err == nil, errors.Join(err, rows.Close())
 }
 
 // each reads all rows. f must not use the transaction.
-func (t *txn) each(query string, args []any, f func(r *sql.Rows) error) error {
+func (t *txn) each(query string, args []any, f func(r row) error) error {
 	st, err := t.ready(query)
 	if err != nil {
 		return err
 	}
-	rows, err := st.QueryContext(t.live, args...)
+	rows, err := st.query(t.live, args)
 	if err != nil {
 		return err
 	}
@@ -134,7 +161,7 @@ func (t *txn) each(query string, args []any, f func(r *sql.Rows) error) error {
 // list reads a column of numbers.
 func (t *txn) list(query string, args ...any) ([]int64, error) {
 	var out []int64
-	err := t.each(query, args, func(r *sql.Rows) error {
+	err := t.each(query, args, func(r row) error {
 		var n int64
 		err := r.Scan(&n)
 		out = append(out, n)
@@ -145,7 +172,15 @@ func (t *txn) list(query string, args ...any) ([]int64, error) {
 
 // script runs several statements.
 func (t *txn) script(text string) error {
-	_, err := t.s.from.ExecContext(t.live, text)
+	return t.s.script(t.live, text)
+}
+
+func (s *session) script(ctx context.Context, text string) (err error) {
+	if s.quick != nil {
+		_, err = s.quick.ExecContext(ctx, text, nil)
+	} else {
+		_, err = s.from.ExecContext(ctx, text)
+	}
 	return err
 }
 
@@ -219,29 +254,34 @@ func (s *Store) run(ctx context.Context, l *slot, begin string, live context.Con
 	}
 	spoilt := true // also by a panic
 	defer func() { s.leave(l, spoilt) }()
+	return l.s.use(func() error {
+		spoilt, err = s.transact(ctx, l, begin, live, f)
+		return err
+	})
+}
+
+// transact runs f in a transaction. spoilt says that the connection may still
+// be in it.
+func (s *Store) transact(ctx context.Context, l *slot, begin string, live context.Context, f func(t *txn) error) (spoilt bool, err error) {
 	base := context.WithoutCancel(ctx)
 	t := &txn{s: l.s, ctx: ctx, live: live}
 	if err := s.begin(ctx, base, l.s, begin); err != nil {
-		spoilt = !isBusy(err) && ctx.Err() == nil
-		return err
+		return !isBusy(err) && ctx.Err() == nil, err
 	}
 	t.now = now.micros()
 	if err = f(t); err == nil {
 		if err = l.s.end(base, "COMMIT"); err == nil {
-			spoilt = false
-			return nil
+			return false, nil
 		}
 	}
-	if end := l.s.end(base, "ROLLBACK"); end == nil || ended(end) {
-		spoilt = false
-	}
-	return err
+	end := l.s.end(base, "ROLLBACK")
+	return end != nil && !ended(end), err
 }
 
 func (s *session) end(ctx context.Context, how string) error {
 	st, err := s.stmt(ctx, how)
 	if err == nil {
-		_, err = st.ExecContext(ctx)
+		_, _, err = st.exec(ctx, nil)
 	}
 	return err
 }

@@ -112,7 +112,7 @@ func leaveOut(w *webhook.Want) (cond string, args []any, err error) {
 
 // handOut appends the deliveries that the query selects.
 func (t *txn) handOut(query string, args []any, to []webhook.Delivery) ([]webhook.Delivery, error) {
-	err := t.each(query, args, func(r *sql.Rows) error {
+	err := t.each(query, args, func(r row) error {
 		var d webhook.Delivery
 		var delay, created, due int64
 		var kind string

@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/autoreach/webhook"
 )
@@ -198,7 +197,7 @@ func (t *txn) endpoints(q webhook.EndpointQuery) ([]webhook.EndpointRecord, erro
 	}
 	var out []webhook.EndpointRecord
 	var lanes []int64
-	err := t.each(query+` ORDER BY p.lane LIMIT ?+0`, append(args, pageLimit(q.Limit)), func(r *sql.Rows) error {
+	err := t.each(query+` ORDER BY p.lane LIMIT ?+0`, append(args, pageLimit(q.Limit)), func(r row) error {
 		var e storedEndpoint
 		var h health
 		var pending int

@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/autoreach/webhook"
@@ -113,7 +112,7 @@ func (t *txn) eraseEvent(pk int64) error {
 // leave tells the lanes that the event's deliveries go.
 func (t *txn) leave(pk int64) error {
 	var counted, woken []int64
-	if err := t.each(`SELECT lane, state, undelivered FROM webhook_deliveries WHERE event = ?`, []any{pk}, func(r *sql.Rows) error {
+	if err := t.each(`SELECT lane, state, undelivered FROM webhook_deliveries WHERE event = ?`, []any{pk}, func(r row) error {
 		var lane, state int64
 		var undelivered bool
 		err := r.Scan(&lane, &state, &undelivered)

@@ -1,7 +1,6 @@
 package sqlitestore
 
 import (
-	"database/sql"
 	"time"
 
 	"github.com/autoreach/webhook"
@@ -111,7 +110,7 @@ const maxHours = 168
 func (t *txn) hours(lane int64, n int) ([]webhook.Hour, error) {
 	var out []webhook.Hour
 	err := t.each(`SELECT hour, delivered, failed, latency FROM webhook_hours WHERE lane = ? AND hour > ? ORDER BY hour`,
-		[]any{lane, hour(t.now) - int64(min(n, maxHours))}, func(r *sql.Rows) error {
+		[]any{lane, hour(t.now) - int64(min(n, maxHours))}, func(r row) error {
 			var start, latency int64
 			var h webhook.Hour
 			err := r.Scan(&start, &h.Delivered, &h.Failed, &latency)

@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/autoreach/webhook"
@@ -67,7 +66,7 @@ func (t *txn) claim(max int, lease time.Duration) ([]webhook.Claim, error) {
 	err := t.each(`SELECT `+endpointColumns+`, l.token + 1, l.pace, h.failing_since, h.dead_in_row
 		FROM webhook_lanes l CROSS JOIN webhook_endpoints p ON p.lane = l.lane CROSS JOIN webhook_health h ON h.lane = l.lane
 		WHERE l.ready_at < 4611686018427387904 AND l.ready_at <= ? ORDER BY l.ready_at LIMIT ?+0`,
-		[]any{t.now, max}, func(r *sql.Rows) error {
+		[]any{t.now, max}, func(r row) error {
 			var e storedEndpoint
 			var c webhook.Claim
 			var since int64

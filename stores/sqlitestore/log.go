@@ -195,7 +195,7 @@ func (t *txn) records(ids []int64, body bool) ([]webhook.DeliveryRecord, error) 
 	err = t.each(`SELECT d.id, p.account, p.id, coalesce(e.id, ''), d.type, coalesce(e.occurred_at, 0), d.created_at, d.finished_at,
 		d.state, d.reason, d.due, d.resend, d.of, d.resent_as, d.undelivered, `+bodyColumn+`
 		FROM webhook_deliveries d CROSS JOIN webhook_endpoints p ON p.lane = d.lane LEFT JOIN webhook_events e ON e.pk = d.event
-		WHERE d.id IN (SELECT value FROM json_each(?))`, []any{string(list)}, func(rows *sql.Rows) error {
+		WHERE d.id IN (SELECT value FROM json_each(?))`, []any{string(list)}, func(rows row) error {
 		var r webhook.DeliveryRecord
 		var occurred, created, state, due int64
 		var finished sql.NullInt64
@@ -226,7 +226,7 @@ func (t *txn) records(ids []int64, body bool) ([]webhook.DeliveryRecord, error) 
 // attempts fills in the histories.
 func (t *txn) attempts(ids string, of map[int64]*webhook.DeliveryRecord) error {
 	return t.each(`SELECT delivery, n, at, took, result, status, class, error, response FROM webhook_attempts
-		WHERE delivery IN (SELECT value FROM json_each(?)) ORDER BY delivery, seq`, []any{ids}, func(r *sql.Rows) error {
+		WHERE delivery IN (SELECT value FROM json_each(?)) ORDER BY delivery, seq`, []any{ids}, func(r row) error {
 		var id, when, took int64
 		var a webhook.Attempt
 		if err := r.Scan(&id, &a.N, &when, &took, &a.Result, &a.Status, &a.Class, &a.Error, &a.Response); err != nil {

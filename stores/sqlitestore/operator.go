@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/autoreach/webhook"
 )
@@ -40,7 +39,7 @@ func (s *Store) Pauses(ctx context.Context) (out webhook.Pauses, err error) {
 		if out.Seq, err = t.pauseSeq(); err != nil {
 			return err
 		}
-		return t.each(`SELECT account, type, host FROM webhook_pauses ORDER BY account, type, host`, nil, func(r *sql.Rows) error {
+		return t.each(`SELECT account, type, host FROM webhook_pauses ORDER BY account, type, host`, nil, func(r row) error {
 			var p webhook.Pause
 			err := r.Scan(&p.Account, &p.Type, &p.Host)
 			out.List = append(out.List, p)

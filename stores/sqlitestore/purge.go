@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"time"
 
@@ -108,7 +107,7 @@ func (t *txn) clear(n int) (int, error) {
 // that nobody refers to any more.
 func (t *txn) remove(query string, args ...any) (int, error) {
 	var ids, events []int64
-	if err := t.each(query, args, func(r *sql.Rows) error {
+	if err := t.each(query, args, func(r row) error {
 		var id, event int64
 		err := r.Scan(&id, &event)
 		ids, events = append(ids, id), append(events, event)
@@ -143,7 +142,7 @@ func (t *txn) expire(before int64, n int) (int, error) {
 	}
 	var list []expired
 	if err := t.each(`SELECT id, lane, attempts, resend, moot FROM webhook_deliveries WHERE state = 0 AND created_at < ?
-		ORDER BY created_at LIMIT ?+0`, []any{before, n}, func(r *sql.Rows) error {
+		ORDER BY created_at LIMIT ?+0`, []any{before, n}, func(r row) error {
 		var e expired
 		err := r.Scan(&e.id, &e.lane, &e.attempts, &e.resend, &e.moot)
 		list = append(list, e)

@@ -75,9 +75,9 @@ func (c *callers) do(ctx context.Context, call string, f func(t *txn) error) err
 		err = f(t)
 	}
 	if err != nil {
-		_, _ = c.s.from.ExecContext(base, `ROLLBACK TO webhook`)
+		_ = c.s.script(base, `ROLLBACK TO webhook`)
 	}
-	if _, end := c.s.from.ExecContext(base, `RELEASE webhook`); err == nil {
+	if end := c.s.script(base, `RELEASE webhook`); err == nil {
 		err = end
 	}
 	return failed(call, err)
