@@ -16,6 +16,9 @@ func (s *Store) Resend(ctx context.Context, account string, delivery int64, op s
 }
 
 func (t *txn) resend(account string, delivery int64, op string) (int64, error) {
+	if _, err := t.widen(delivery); err != nil {
+		return 0, err
+	}
 	var state, resentAs int64
 	var enabled, body bool
 	found, err := t.get(`SELECT d.state, d.resent_as, p.enabled, e.body IS NOT NULL
@@ -56,10 +59,17 @@ func (t *txn) again(old int64, resend bool, op string) (int64, error) {
 	if _, err := t.get(`SELECT lane, undelivered FROM webhook_deliveries WHERE id = ?`, []any{old}, &lane, &undelivered); err != nil {
 		return 0, err
 	}
-	id, err := t.insert(`INSERT INTO webhook_deliveries (lane, event, type, resend, due, created_at, moot, of, op)
-		SELECT lane, event, type, ?2, ?3, ?3, moot = 1 OR state = 1, id, ?4 FROM webhook_deliveries WHERE id = ?1`,
-		old, bit(resend), t.now, op)
+	id, err := t.last()
 	if err != nil {
+		return 0, err
+	}
+	id++
+	if err := t.took(id); err != nil {
+		return 0, err
+	}
+	if _, err := t.exec(`INSERT INTO webhook_deliveries (id, lane, event, type, resend, due, created_at, moot, of, op)
+		SELECT ?5, lane, event, type, ?2, ?3, ?3, moot = 1 OR state = 1, id, ?4 FROM webhook_deliveries WHERE id = ?1`,
+		old, bit(resend), t.now, op, id); err != nil {
 		return 0, err
 	}
 	if _, err := t.exec(`UPDATE webhook_deliveries SET resent_as = ?, undelivered = 0 WHERE id = ?`, id, old); err != nil {
@@ -115,7 +125,7 @@ func (s *Store) Recover(ctx context.Context, q webhook.DeliveryQuery) (n int, er
 // Dismiss implements [webhook.Log].
 func (s *Store) Dismiss(ctx context.Context, q webhook.DeliveryQuery) (n int, err error) {
 	err = s.update(ctx, func(t *txn) error {
-		ids, err := t.matching(q, false, []walk{walkPending, walkUndelivered})
+		ids, err := t.matching(q, false, []walk{walkQueue, walkPending, walkUndelivered})
 		if err != nil {
 			return err
 		}
@@ -134,6 +144,9 @@ func (s *Store) Dismiss(ctx context.Context, q webhook.DeliveryQuery) (n int, er
 }
 
 func (t *txn) dismiss(id int64) error {
+	if _, err := t.unqueue(id); err != nil {
+		return err
+	}
 	var lane, state int64
 	var fifo bool
 	if _, err := t.get(`SELECT d.lane, d.state, l.fifo FROM webhook_deliveries d CROSS JOIN webhook_lanes l ON l.lane = d.lane

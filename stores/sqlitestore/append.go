@@ -21,6 +21,7 @@ func (s *Store) Append(ctx context.Context, events []webhook.EventRecord) (out [
 // An appending is the work of one Append.
 type appending struct {
 	*txn
+	last        int64                      // number that is taken
 	subscribers map[[2]string][]subscriber // by account and type
 	woken       []int64                    // lanes, once each
 	missed      map[int64]int64            // by lane
@@ -34,11 +35,17 @@ type subscriber struct {
 func (t *txn) append(events []webhook.EventRecord) ([]webhook.Appended, error) {
 	a := appending{txn: t, subscribers: map[[2]string][]subscriber{}, missed: map[int64]int64{}}
 	out := make([]webhook.Appended, len(events))
+	var err error
+	if a.last, err = t.last(); err != nil {
+		return nil, err
+	}
 	for i := range events {
-		var err error
 		if out[i], err = a.event(&events[i]); err != nil {
 			return nil, err
 		}
+	}
+	if err := t.took(a.last); err != nil {
+		return nil, err
 	}
 	done := map[int64]bool{}
 	for _, lane := range a.woken {
@@ -61,9 +68,11 @@ func (t *txn) append(events []webhook.EventRecord) ([]webhook.Appended, error) {
 
 // event stores one event with its deliveries, unless it is a duplicate.
 func (a *appending) event(e *webhook.EventRecord) (webhook.Appended, error) {
-	first, err := a.duplicate(e)
-	if err != nil || first.Duplicate {
-		return first, err
+	if e.Key != "" {
+		first, err := a.duplicate(e)
+		if err != nil || first.Duplicate {
+			return first, err
+		}
 	}
 	subs, err := a.concerned(e.Account, e.Type)
 	if err != nil {
@@ -75,15 +84,19 @@ func (a *appending) event(e *webhook.EventRecord) (webhook.Appended, error) {
 			n++
 		}
 	}
-	var body []byte // nobody will ever get it: only the ID stays, against repeats
+	var body any // nobody will ever get it: only the ID stays, against repeats
 	if len(subs) > 0 {
 		body = append(make([]byte, 0, len(e.Body)), e.Body...)
 	}
-	pk, err := a.insert(`INSERT INTO webhook_events (id, account, type, subject, occurred_at, deliveries, turn, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.ID, e.Account, e.Type, e.Subject, e.OccurredAt.UnixMicro(), n, a.now, body)
+	pk := a.last + 1
+	stored, err := a.exec(`INSERT INTO webhook_events (pk, id, account, type, subject, occurred_at, deliveries, span, turn, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, id) DO NOTHING`,
+		pk, e.ID, e.Account, e.Type, e.Subject, e.OccurredAt.UnixMicro(), n, len(subs), a.now, body)
 	if err != nil {
 		return webhook.Appended{}, err
+	}
+	if stored == 0 {
+		return a.duplicate(e)
 	}
 	if e.Key != "" {
 		if _, err := a.exec(`INSERT OR REPLACE INTO webhook_keys (account, key, event, deliveries, until) VALUES (?, ?, ?, ?, ?)`,
@@ -91,15 +104,17 @@ func (a *appending) event(e *webhook.EventRecord) (webhook.Appended, error) {
 			return webhook.Appended{}, err
 		}
 	}
-	for _, s := range subs {
+	a.last = pk + int64(len(subs))
+	for i, s := range subs {
+		id := pk + 1 + int64(i)
 		if s.enabled {
 			a.woken = append(a.woken, s.lane)
-			_, err = a.exec(`INSERT INTO webhook_deliveries (lane, event, type, due, created_at) VALUES (?, ?, ?, ?, ?)`,
-				s.lane, pk, e.Type, a.now, a.now)
+			_, err = a.exec(`INSERT INTO webhook_queue (id, lane, event, type, created_at) VALUES (?, ?, ?, ?, ?)`,
+				id, s.lane, pk, e.Type, a.now)
 		} else {
 			a.missed[s.lane]++
-			_, err = a.exec(`INSERT INTO webhook_deliveries (lane, event, type, due, created_at, state, finished_at, reason, undelivered)
-				VALUES (?, ?, ?, ?, ?, 2, ?, 'missed', 1)`, s.lane, pk, e.Type, a.now, a.now, a.now)
+			_, err = a.exec(`INSERT INTO webhook_deliveries (id, lane, event, type, due, created_at, state, finished_at, reason, undelivered)
+				VALUES (?, ?, ?, ?, ?, ?, 2, ?, 'missed', 1)`, id, s.lane, pk, e.Type, a.now, a.now, a.now)
 		}
 		if err != nil {
 			return webhook.Appended{}, err
@@ -112,7 +127,7 @@ func (a *appending) event(e *webhook.EventRecord) (webhook.Appended, error) {
 func (a *appending) duplicate(e *webhook.EventRecord) (webhook.Appended, error) {
 	first := webhook.Appended{ID: e.ID}
 	var err error
-	first.Duplicate, err = a.get(`SELECT deliveries FROM webhook_events WHERE id = ?`, []any{e.ID}, &first.Deliveries)
+	first.Duplicate, err = a.get(`SELECT deliveries FROM webhook_events WHERE account = ? AND id = ?`, []any{e.Account, e.ID}, &first.Deliveries)
 	if err != nil || first.Duplicate || e.Key == "" {
 		return first, err
 	}

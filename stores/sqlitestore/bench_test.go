@@ -47,15 +47,12 @@ func fillFinished(b *testing.B, s *Store, n int) {
 	check[any](b)(nil, s.update(b.Context(), func(t *txn) error {
 		return t.script(fmt.Sprintf(`
 			DELETE FROM webhook_events;
-			DELETE FROM webhook_deliveries;
-			DELETE FROM webhook_attempts;
+			DELETE FROM webhook_delivered;
 			CREATE TEMP TABLE n AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i FROM n;
-			INSERT INTO webhook_events (pk, id, account, type, subject, occurred_at, deliveries, turn, body)
-				SELECT i, 'event-' || i, 'acct', 't0', 'lead:' || i %% 1000, i, 1, i, randomblob(500) FROM n;
-			INSERT INTO webhook_deliveries (id, lane, event, type, state, due, created_at, attempts, recorded, finished_at)
-				SELECT i, 1, i, 't0', 1, i, i, 1, 1, i FROM n;
-			INSERT INTO webhook_attempts (delivery, seq, n, token, at, took, result, status, class, error)
-				SELECT i, 1, 1, 1, i, 1000000, 'delivered', 204, '', '' FROM n;
+			INSERT INTO webhook_events (pk, id, account, type, subject, occurred_at, deliveries, span, turn, body)
+				SELECT 2 * i, 'event-' || i, 'acct', 't0', 'lead:' || i %% 1000, i, 1, 1, i, randomblob(500) FROM n;
+			INSERT INTO webhook_delivered (id, lane, event, type, created_at, finished_at, token, took, status)
+				SELECT 2 * i + 1, 1, 2 * i, 't0', i, i, 1, 1000000, 204 FROM n;
 			DROP TABLE n`, n))
 	}))
 }

@@ -116,7 +116,8 @@ func benchSizing(b *testing.B, callers, deliveries int) {
 		per(s.commits.Load(), "commits")
 		per(size()-before, "kept-B")
 		var rows, payload int64
-		check(s.DB().QueryRow(`SELECT (SELECT count(*) FROM webhook_events) + (SELECT count(*) FROM webhook_deliveries) + (SELECT count(*) FROM webhook_attempts),
+		check(s.DB().QueryRow(`SELECT (SELECT count(*) FROM webhook_events) + (SELECT count(*) FROM webhook_delivered) +
+			(SELECT count(*) FROM webhook_deliveries) + (SELECT count(*) FROM webhook_attempts),
 			(SELECT CAST(avg(length(body)) AS INTEGER) FROM webhook_events)`).Scan(&rows, &payload))
 		per(rows, "rows")
 		b.ReportMetric(float64(payload), "payload-B")

@@ -180,7 +180,8 @@ func (t *txn) drop(e *storedEndpoint) error {
 // endpoints reads a page.
 func (t *txn) endpoints(q webhook.EndpointQuery) ([]webhook.EndpointRecord, error) {
 	query := `SELECT ` + endpointColumns + `, ` + healthColumns + `,
-		(SELECT count(*) FROM (SELECT 1 FROM webhook_deliveries d WHERE d.lane = p.lane AND d.state = 0 LIMIT 10000))
+		(SELECT count(*) FROM (SELECT 1 FROM webhook_queue d WHERE d.lane = p.lane
+			UNION ALL SELECT 1 FROM webhook_deliveries d WHERE d.lane = p.lane AND d.state = 0 LIMIT 10000))
 		FROM webhook_endpoints p CROSS JOIN webhook_health h ON h.lane = p.lane WHERE p.account = ?`
 	args := []any{q.Account}
 	if q.ID != "" {

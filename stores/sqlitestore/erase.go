@@ -98,10 +98,16 @@ func (t *txn) eraseEvent(pk int64) error {
 		AND event = (SELECT id FROM webhook_events WHERE pk = ?1)`, pk); err != nil {
 		return err
 	}
-	if _, err := t.exec(`DELETE FROM webhook_attempts WHERE delivery IN (SELECT id FROM webhook_deliveries WHERE event = ?)`, pk); err != nil {
-		return err
-	}
-	for _, q := range []string{`DELETE FROM webhook_deliveries WHERE event = ?`, `DELETE FROM webhook_events WHERE pk = ?`} {
+	const sentAgain = `event = ?1 AND of <> 0`
+	for _, q := range []string{
+		`DELETE FROM webhook_attempts WHERE delivery IN (SELECT id FROM webhook_deliveries WHERE ` + ofEvent + `)`,
+		`DELETE FROM webhook_attempts WHERE delivery IN (SELECT id FROM webhook_deliveries WHERE ` + sentAgain + `)`,
+		`DELETE FROM webhook_deliveries WHERE ` + ofEvent,
+		`DELETE FROM webhook_deliveries WHERE ` + sentAgain,
+		`DELETE FROM webhook_queue WHERE ` + ofEvent,
+		`DELETE FROM webhook_delivered WHERE ` + ofEvent,
+		`DELETE FROM webhook_events WHERE pk = ?1`,
+	} {
 		if _, err := t.exec(q, pk); err != nil {
 			return err
 		}
@@ -112,7 +118,7 @@ func (t *txn) eraseEvent(pk int64) error {
 // leave tells the lanes that the event's deliveries go.
 func (t *txn) leave(pk int64) error {
 	var counted, woken []int64
-	if err := t.each(`SELECT lane, state, undelivered FROM webhook_deliveries WHERE event = ?`, []any{pk}, func(r row) error {
+	look := func(r row) error {
 		var lane, state int64
 		var undelivered bool
 		err := r.Scan(&lane, &state, &undelivered)
@@ -123,8 +129,15 @@ func (t *txn) leave(pk int64) error {
 			woken = append(woken, lane)
 		}
 		return err
-	}); err != nil {
-		return err
+	}
+	for _, q := range []string{
+		`SELECT lane, 0, 0 FROM webhook_queue WHERE ` + ofEvent,
+		`SELECT lane, state, undelivered FROM webhook_deliveries WHERE ` + ofEvent,
+		`SELECT lane, state, undelivered FROM webhook_deliveries WHERE event = ?1 AND of <> 0`,
+	} {
+		if err := t.each(q, []any{pk}, look); err != nil {
+			return err
+		}
 	}
 	for _, lane := range counted {
 		if err := t.forgetUndelivered(lane); err != nil {

@@ -53,7 +53,7 @@ type lane struct {
 	token      int64
 	health     health
 	touched    bool  // health is to be written
-	shown      int64 // the event of the attempt that health shows now; 0 if it is the stored one
+	shown      int64 // the delivery whose attempt health shows now; 0 if it is the stored one
 	hour       webhook.Hour
 	wake       bool
 }
@@ -83,9 +83,9 @@ func (t *txn) save(l *lane) error {
 		}
 	}
 	if l.shown != 0 {
-		if _, err := t.exec(`UPDATE webhook_health SET last = ?, at = ?, event = coalesce((SELECT id FROM webhook_events WHERE pk = ?), ''),
-			attempt = ?, next_at = ?, status = ?, class = ?, error = ?, response = ? WHERE lane = ?`,
-			h.last, h.at, l.shown, h.attempt, h.nextAt, h.status, h.class, h.err, h.response, l.id); err != nil {
+		if _, err := t.exec(`UPDATE webhook_health SET last = ?, at = ?, event = coalesce((SELECT id FROM webhook_events WHERE pk =
+			coalesce((SELECT event FROM webhook_delivered WHERE id = ?), (SELECT event FROM webhook_deliveries WHERE id = ?))), ''), attempt = ?, next_at = ?, status = ?, class = ?, error = ?, response = ? WHERE lane = ?`,
+			h.last, h.at, l.shown, l.shown, h.attempt, h.nextAt, h.status, h.class, h.err, h.response, l.id); err != nil {
 			return err
 		}
 	}
@@ -128,7 +128,7 @@ func (l *lane) attempted(d *delivery, a *webhook.Attempt, last webhook.LastState
 		return false
 	}
 	h := &l.health
-	l.shown = d.event
+	l.shown = d.id
 	h.last, h.at, h.attempt = string(last), now, d.attempts
 	h.status, h.class, h.err, h.nextAt = a.Status, a.Class, a.Error, 0
 	h.response = a.Response[:min(len(a.Response), 1024)]

@@ -12,10 +12,12 @@ func (s *Store) Stats(ctx context.Context) (out webhook.StoreStats, err error) {
 	err = s.view(ctx, func(t *txn) error {
 		oldest := t.now
 		_, err := t.get(`SELECT count(*),
+			(SELECT count(*) FROM webhook_queue q WHERE q.lane IN (SELECT lane FROM webhook_endpoints)) +
 			coalesce(sum((SELECT count(*) FROM webhook_deliveries d WHERE d.lane = l.lane AND d.state = 0)), 0),
 			coalesce(sum(h.undelivered), 0),
 			coalesce(sum(l.held = 1 AND l.ready_at > ?1), 0),
 			min(?1, coalesce(min(CASE WHEN l.disabled = 0 THEN min(
+				coalesce((SELECT created_at FROM webhook_queue q WHERE q.lane = l.lane ORDER BY id LIMIT 1), ?1),
 				coalesce((SELECT due FROM webhook_deliveries d WHERE d.lane = l.lane AND d.resend = 0 AND d.state = 0 ORDER BY due LIMIT 1), ?1),
 				coalesce((SELECT due FROM webhook_deliveries d WHERE d.lane = l.lane AND d.resend = 1 AND d.state = 0 ORDER BY due LIMIT 1), ?1)
 			) END), ?1))

@@ -16,6 +16,7 @@ import (
 // people's statistics, and the pauses.
 var small = []string{
 	"FROM webhook_lanes l JOIN webhook_health h", "FROM webhook_pauses", "FROM webhook_deleted",
+	"FROM webhook_queue ORDER BY id LIMIT", "FROM webhook_delivered ORDER BY id LIMIT", // these look at the first ones only
 	"SET held = 0, ready_at = min(", "FROM webhook_lanes WHERE parked = 1", "sqlite_master",
 }
 
@@ -24,10 +25,13 @@ var small = []string{
 var by = []struct{ statement, index string }{
 	{"WHERE l.ready_at < 4611686018427387904 AND l.ready_at <= ?", "SEARCH l USING INDEX webhook_lanes_ready (ready_at<?)"},
 	{"SELECT ready_at FROM webhook_lanes", "SEARCH webhook_lanes USING COVERING INDEX webhook_lanes_ready (ready_at<?)"},
+	{"FROM webhook_queue d LEFT JOIN webhook_events e ON e.pk = d.event WHERE d.lane = ?", "SEARCH d USING INDEX webhook_queue_lane (lane=?)"},
+	{"SELECT id FROM webhook_queue WHERE lane = ? ORDER BY id LIMIT 1", "USING COVERING INDEX webhook_queue_lane (lane=?)"},
+	{"SELECT created_at, type FROM webhook_queue WHERE lane = ?", "USING INDEX webhook_queue_lane (lane=?)"},
 	{"d.state = 0 AND d.resend = 0 AND d.due <= ?", "SEARCH d USING INDEX webhook_deliveries_due (lane=? AND resend=? AND due<?)"},
 	{"d.state = 0 AND d.resend = 1 AND d.due <= ?", "SEARCH d USING INDEX webhook_deliveries_due (lane=? AND resend=? AND due<?)"},
 	{"SELECT due, type FROM webhook_deliveries WHERE state = 0 AND lane = ? AND resend = 0 ORDER BY due", "USING COVERING INDEX webhook_deliveries_due (lane=? AND resend=?)"},
-	{"state = 0 AND resend = 0 ORDER BY id LIMIT 1)", "USING COVERING INDEX webhook_deliveries_log (lane=? AND state=?)"},
+	{"state = 0 AND resend = 0 ORDER BY id LIMIT 1", "USING COVERING INDEX webhook_deliveries_log (lane=? AND state=?)"},
 }
 
 // Every statement that the store ever prepares finds its rows by an index,
@@ -55,7 +59,8 @@ func TestPlans(t *testing.T) {
 		}
 		check[sql.Result](t)(s.db.Exec(`ANALYZE`))
 	}
-	for _, index := range []string{"webhook_lanes_ready", "webhook_deliveries_due", "webhook_deliveries_log", "webhook_events_subject"} {
+	for _, index := range []string{"webhook_lanes_ready", "webhook_deliveries_due", "webhook_deliveries_log", "webhook_events_subject",
+		"webhook_queue_lane", "webhook_delivered_lane"} {
 		var again string
 		check[any](t)(nil, s.db.QueryRow(`SELECT sql FROM sqlite_master WHERE name = ?`, index).Scan(&again))
 		check[sql.Result](t)(s.db.Exec(`DROP INDEX ` + index))

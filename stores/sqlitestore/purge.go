@@ -55,9 +55,11 @@ func chores(ages webhook.Ages, now int64) []chore {
 	lastHour := hour(now) - maxHours
 	return []chore{
 		{`SELECT 1 FROM webhook_deleted LIMIT 1`, nil, func(t *txn, n int) (int, error) { return t.clear(n) }},
-		{`SELECT 1 FROM webhook_deliveries WHERE state = 0 AND created_at < ? LIMIT 1`, []any{pending},
+		{`SELECT 1 FROM webhook_deliveries WHERE state = 0 AND created_at < ?1
+			UNION ALL SELECT 1 FROM (SELECT created_at FROM webhook_queue ORDER BY id LIMIT 1) WHERE created_at < ?1 LIMIT 1`, []any{pending},
 			func(t *txn, n int) (int, error) { return t.expire(pending, n) }},
-		{`SELECT 1 FROM webhook_deliveries WHERE finished_at < ? LIMIT 1`, []any{log},
+		{`SELECT 1 FROM webhook_deliveries WHERE finished_at < ?1
+			UNION ALL SELECT 1 FROM (SELECT finished_at FROM webhook_delivered ORDER BY id LIMIT 100) WHERE finished_at < ?1 LIMIT 1`, []any{log},
 			func(t *txn, n int) (int, error) { return t.forget(log, n) }},
 		{`SELECT 1 FROM webhook_events WHERE body IS NOT NULL AND turn < ? LIMIT 1`, []any{bodies},
 			func(t *txn, n int) (int, error) { return t.forgetBodies(bodies, n) }},
@@ -87,11 +89,13 @@ func (t *txn) clear(n int) (int, error) {
 		if found, err := t.get(`SELECT lane FROM webhook_deleted ORDER BY lane LIMIT 1`, nil, &lane); err != nil || !found {
 			return total, err
 		}
-		gone, err := t.remove(`SELECT id, event FROM webhook_deliveries WHERE lane = ? LIMIT ?+0`, lane, n-total)
-		if err != nil {
-			return total, err
+		for _, table := range tables {
+			gone, err := t.remove(table, `SELECT id, event FROM `+table+` WHERE lane = ? LIMIT ?+0`, lane, n-total)
+			if err != nil {
+				return total, err
+			}
+			total += gone
 		}
-		total += gone
 		if total < n {
 			for _, q := range []string{`DELETE FROM webhook_hours WHERE lane = ?`, `DELETE FROM webhook_deleted WHERE lane = ?`} {
 				if _, err := t.exec(q, lane); err != nil {
@@ -105,7 +109,7 @@ func (t *txn) clear(n int) (int, error) {
 
 // remove forgets deliveries with their attempts, and the bodies of events
 // that nobody refers to any more.
-func (t *txn) remove(query string, args ...any) (int, error) {
+func (t *txn) remove(table, query string, args ...any) (int, error) {
 	var ids, events []int64
 	if err := t.each(query, args, func(r row) error {
 		var id, event int64
@@ -116,22 +120,59 @@ func (t *txn) remove(query string, args ...any) (int, error) {
 		return 0, err
 	}
 	for _, id := range ids {
-		if _, err := t.exec(`DELETE FROM webhook_attempts WHERE delivery = ?`, id); err != nil {
-			return 0, err
+		if table == `webhook_deliveries` {
+			if _, err := t.exec(`DELETE FROM webhook_attempts WHERE delivery = ?`, id); err != nil {
+				return 0, err
+			}
 		}
-		if _, err := t.exec(`DELETE FROM webhook_deliveries WHERE id = ?`, id); err != nil {
+		if _, err := t.exec(`DELETE FROM `+table+` WHERE id = ?`, id); err != nil {
 			return 0, err
 		}
 	}
 	slices.Sort(events)
 	for _, event := range slices.Compact(events) {
-		if _, err := t.exec(`UPDATE webhook_events SET body = NULL WHERE pk = ? AND body IS NOT NULL
-			AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE event = webhook_events.pk)`, event); err != nil {
+		used, err := t.used(event, false)
+		if err != nil {
+			return 0, err
+		}
+		if used {
+			continue
+		}
+		if _, err := t.exec(`UPDATE webhook_events SET body = NULL WHERE pk = ? AND body IS NOT NULL`, event); err != nil {
 			return 0, err
 		}
 	}
 	return len(ids), nil
 }
+
+// tables are where deliveries are.
+var tables = []string{`webhook_queue`, `webhook_delivered`, `webhook_deliveries`}
+
+// used says whether there is a delivery of the event, or one that waits.
+func (t *txn) used(event int64, waits bool) (bool, error) {
+	looks := []string{
+		`SELECT 1 FROM webhook_queue WHERE ` + ofEvent + ` LIMIT 1`,
+		`SELECT 1 FROM webhook_deliveries WHERE ` + ofEvent + ` AND +state = 0 LIMIT 1`,
+		`SELECT 1 FROM webhook_deliveries WHERE event = ?1 AND of <> 0 AND +state = 0 LIMIT 1`,
+	}
+	if !waits {
+		looks = []string{
+			looks[0],
+			`SELECT 1 FROM webhook_delivered WHERE ` + ofEvent + ` LIMIT 1`,
+			`SELECT 1 FROM webhook_deliveries WHERE ` + ofEvent + ` LIMIT 1`,
+			`SELECT 1 FROM webhook_deliveries WHERE event = ?1 AND of <> 0 LIMIT 1`,
+		}
+	}
+	for _, look := range looks {
+		if found, err := t.get(look, []any{event}, new(int64)); err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// ofEvent finds the first deliveries of an event, by their IDs.
+const ofEvent = `id > ?1 AND id <= ?1 + (SELECT span FROM webhook_events WHERE pk = ?1)`
 
 // expire makes deliveries dead that have been waiting since before.
 func (t *txn) expire(before int64, n int) (int, error) {
@@ -141,6 +182,15 @@ func (t *txn) expire(before int64, n int) (int, error) {
 		resend, moot bool
 	}
 	var list []expired
+	queued, err := t.list(`SELECT id FROM (SELECT id, created_at FROM webhook_queue ORDER BY id LIMIT ?+0) WHERE created_at < ?`, n, before)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range queued {
+		if _, err := t.unqueue(id); err != nil {
+			return 0, err
+		}
+	}
 	if err := t.each(`SELECT id, lane, attempts, resend, moot FROM webhook_deliveries WHERE state = 0 AND created_at < ?
 		ORDER BY created_at LIMIT ?+0`, []any{before, n}, func(r row) error {
 		var e expired
@@ -201,7 +251,15 @@ func (t *txn) forget(before int64, n int) (int, error) {
 			return 0, err
 		}
 	}
-	return t.remove(`SELECT id, event FROM webhook_deliveries WHERE finished_at < ? ORDER BY finished_at, id LIMIT ?+0`, before, n)
+	total, err := t.remove(`webhook_deliveries`,
+		`SELECT id, event FROM webhook_deliveries WHERE finished_at < ? ORDER BY finished_at, id LIMIT ?+0`, before, n)
+	if err != nil || total == n {
+		return total, err
+	}
+	// These finished soon after they began, so the old ones are at the front.
+	more, err := t.remove(`webhook_delivered`, `SELECT id, event FROM (SELECT id, event, finished_at FROM webhook_delivered ORDER BY id LIMIT ?+0)
+		WHERE finished_at < ? LIMIT ?+0`, 10*n, before, n-total)
+	return total + more, err
 }
 
 // later is when an event is looked at again that could not go yet.
@@ -210,20 +268,20 @@ const later = time.Hour
 // forgetBodies removes bodies that no waiting delivery needs.
 func (t *txn) forgetBodies(before int64, n int) (int, error) {
 	return t.forgetEach(`SELECT pk FROM webhook_events WHERE body IS NOT NULL AND turn < ? ORDER BY turn LIMIT ?+0`, before, n,
-		`SELECT 1 FROM webhook_deliveries WHERE event = ? AND +state = 0 LIMIT 1`,
+		true,
 		`UPDATE webhook_events SET body = NULL WHERE pk = ?`)
 }
 
 // forgetEvents removes events that no delivery refers to.
 func (t *txn) forgetEvents(before int64, n int) (int, error) {
 	return t.forgetEach(`SELECT pk FROM webhook_events WHERE body IS NULL AND turn < ? ORDER BY turn LIMIT ?+0`, before, n,
-		`SELECT 1 FROM webhook_deliveries WHERE event = ? LIMIT 1`,
+		false,
 		`DELETE FROM webhook_events WHERE pk = ?`)
 }
 
 // forgetEach takes what is old enough, puts off what is needed, and goes on
 // until n are gone or as many were looked at.
-func (t *txn) forgetEach(old string, before int64, n int, needed, forget string) (int, error) {
+func (t *txn) forgetEach(old string, before int64, n int, waits bool, forget string) (int, error) {
 	total := 0
 	for looked := 0; total < n && looked < 10*n; {
 		events, err := t.list(old, before, n-total)
@@ -232,7 +290,7 @@ func (t *txn) forgetEach(old string, before int64, n int, needed, forget string)
 		}
 		looked += len(events)
 		for _, pk := range events {
-			keep, err := t.get(needed, []any{pk}, new(int64))
+			keep, err := t.used(pk, waits)
 			if err != nil {
 				return total, err
 			}

@@ -86,35 +86,73 @@ func (t *txn) settle(outcomes []webhook.Outcome, returns []webhook.Return) (webh
 	return s.out, s.name()
 }
 
-// load returns the lane and the delivery of an outcome, or nil if they are
-// gone or do not belong together.
-func (s *settling) load(o *webhook.Outcome) (*lane, *delivery, error) {
+// laneOf returns the lane of an outcome, or nil if it is gone.
+func (s *settling) laneOf(o *webhook.Outcome) (*lane, error) {
 	l, known := s.lanes[o.Endpoint]
 	if !known {
 		var err error
 		if l, err = s.lane(o.Endpoint); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		s.lanes[o.Endpoint] = l
 		if l != nil {
 			s.order = append(s.order, l)
 		}
 	}
-	if l == nil {
-		return nil, nil, nil
+	return l, nil
+}
+
+// plain applies an outcome in one step, if it is that of most: accepted at the
+// first attempt, not long after the emit.
+func (s *settling) plain(l *lane, o *webhook.Outcome) (bool, error) {
+	a := o.Attempt
+	if a == nil || o.State != webhook.StateDelivered || o.After != 0 || a.Result != webhook.ResultDelivered || a.Class != "" || a.Error != "" {
+		return false, nil
 	}
+	n, err := s.exec(`INSERT INTO webhook_delivered (id, lane, event, type, created_at, finished_at, token, took, status, response)
+		SELECT id, lane, event, type, created_at, ?, ?, ?, ?, ? FROM webhook_queue WHERE id = ? AND lane = ? AND created_at > ?`,
+		s.now, o.Token, int64(a.Took), a.Status, a.Response, o.Delivery, l.id, s.now-soon)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if _, err := s.exec(`DELETE FROM webhook_queue WHERE id = ?`, o.Delivery); err != nil {
+		return false, err
+	}
+	l.wake = l.wake || l.fifo && !(l.held && l.token == o.Token) // the next one comes to the head
+	l.count(a)
+	s.succeeded(l, &delivery{id: o.Delivery, attempts: 1}, o)
+	return true, nil
+}
+
+// load returns the delivery of an outcome, or nil if it is gone or not the lane's.
+func (s *settling) load(l *lane, o *webhook.Outcome) (*delivery, error) {
 	if d, known := s.deliveries[o.Delivery]; known {
-		return l, d, nil
+		return d, nil
 	}
 	d := &delivery{id: o.Delivery}
-	found, err := s.get(`SELECT event, state, attempts, recorded, gone, resend, moot, undelivered, due
-		FROM webhook_deliveries WHERE id = ? AND lane = ?`, []any{o.Delivery, l.id},
-		&d.event, &d.state, &d.attempts, &d.recorded, &d.allGone, &d.resend, &d.moot, &d.undelivered, &d.due)
+	read := func() (bool, error) {
+		return s.get(`SELECT event, state, attempts, recorded, gone, resend, moot, undelivered, due
+			FROM webhook_deliveries WHERE id = ? AND lane = ?`, []any{o.Delivery, l.id},
+			&d.event, &d.state, &d.attempts, &d.recorded, &d.allGone, &d.resend, &d.moot, &d.undelivered, &d.due)
+	}
+	found, err := read()
+	if err == nil && !found {
+		var token int64
+		if found, err = s.get(`SELECT token FROM webhook_delivered WHERE id = ?`, []any{o.Delivery}, &token); err != nil {
+			return nil, err
+		}
+		if found && (o.Attempt == nil || o.After == 0 && o.Token == token) {
+			return nil, nil // it says what is known
+		}
+		if found, err = s.widen(o.Delivery); found {
+			found, err = read()
+		}
+	}
 	if err != nil || !found {
-		return nil, nil, err
+		return nil, err
 	}
 	s.deliveries[o.Delivery] = d
-	return l, d, nil
+	return d, nil
 }
 
 // settled says whether that very attempt is in the history already, or, where
@@ -132,7 +170,14 @@ func (s *settling) settled(d *delivery, o *webhook.Outcome) (bool, error) {
 
 // outcome applies one outcome and records its attempt.
 func (s *settling) outcome(o *webhook.Outcome) (applies bool, err error) {
-	l, d, err := s.load(o)
+	l, err := s.laneOf(o)
+	if err != nil || l == nil {
+		return false, err
+	}
+	if done, err := s.plain(l, o); err != nil || done {
+		return done, err
+	}
+	d, err := s.load(l, o)
 	if err != nil || d == nil {
 		return false, err
 	}
@@ -166,9 +211,9 @@ func (s *settling) outcome(o *webhook.Outcome) (applies bool, err error) {
 func (s *settling) record(d *delivery, o *webhook.Outcome, result webhook.Result) error {
 	a := o.Attempt
 	d.recorded++
-	_, err := s.exec(`INSERT INTO webhook_attempts (delivery, seq, n, token, at, took, result, status, class, error, response)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		d.id, d.recorded, o.After+1, o.Token, s.now, int64(a.Took), string(result), a.Status, a.Class, a.Error, a.Response)
+	_, err := s.exec(`INSERT INTO webhook_attempts (delivery, n, token, at, took, result, status, class, error, response)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		d.id, o.After+1, o.Token, s.now, int64(a.Took), string(result), a.Status, a.Class, a.Error, a.Response)
 	return err
 }
 

@@ -69,7 +69,7 @@ func TestInTxTogether(t *testing.T) {
 				end, want = tx.Commit, 1
 			}
 			check[any](t)(nil, end())
-			if m, e, d, p := count(t, db, "meetings"), count(t, db, "webhook_events"), count(t, db, "webhook_deliveries"), count(t, db, "webhook_endpoints"); m != 2*want ||
+			if m, e, d, p := count(t, db, "meetings"), count(t, db, "webhook_events"), count(t, db, "webhook_queue"), count(t, db, "webhook_endpoints"); m != 2*want ||
 				e != want || d != want || p != 1+want {
 				t.Errorf("pool of %d, commit %t: %d meetings, %d events, %d deliveries, %d endpoints", most, commit, m, e, d, p)
 			}
@@ -123,7 +123,7 @@ func TestInTxDeferred(t *testing.T) {
 func TestInTxAllOrNothing(t *testing.T) {
 	s := openNew(t)
 	check[webhook.Endpoint](t)(s.PutEndpoint(t.Context(), endpoint("ep"), 10))
-	check[sql.Result](t)(s.db.Exec(`CREATE TRIGGER fault BEFORE INSERT ON webhook_deliveries WHEN new.type = 't1'
+	check[sql.Result](t)(s.db.Exec(`CREATE TRIGGER fault BEFORE INSERT ON webhook_queue WHEN new.type = 't1'
 		BEGIN SELECT raise(FAIL, 'injected'); END`))
 	tx := check[*sql.Tx](t)(s.DB().Begin())
 	_, err := InTx(tx).Append(t.Context(), []webhook.EventRecord{event(0), event(1)})

@@ -80,20 +80,24 @@ CREATE TABLE webhook_deleted (
 	lane INTEGER PRIMARY KEY
 );
 
+-- Numbers of events and deliveries come out of one sequence, last in webhook_meta.
+-- An event's first deliveries have the span numbers that follow its own.
+--
 -- turn orders events for Purge: when they were stored, or, for one that could
 -- not go when it was old enough, when to look again.
 CREATE TABLE webhook_events (
-	pk          INTEGER PRIMARY KEY AUTOINCREMENT,
-	id          TEXT NOT NULL UNIQUE,
+	pk          INTEGER PRIMARY KEY,
+	id          TEXT NOT NULL,
 	account     TEXT NOT NULL,
 	type        TEXT NOT NULL,
 	subject     TEXT NOT NULL,
 	occurred_at INTEGER NOT NULL,
 	deliveries  INTEGER NOT NULL,
+	span        INTEGER NOT NULL,
 	turn        INTEGER NOT NULL,
 	body        BLOB
 );
-CREATE INDEX webhook_events_account ON webhook_events (account);
+CREATE UNIQUE INDEX webhook_events_id ON webhook_events (account, id);
 CREATE INDEX webhook_events_subject ON webhook_events (subject, account) WHERE subject <> '';
 CREATE INDEX webhook_events_stored ON webhook_events (turn) WHERE body IS NOT NULL;
 CREATE INDEX webhook_events_bare ON webhook_events (turn) WHERE body IS NULL;
@@ -108,8 +112,35 @@ CREATE TABLE webhook_keys (
 ) WITHOUT ROWID;
 CREATE INDEX webhook_keys_until ON webhook_keys (until);
 
+-- A delivery is in one of three tables. Most go from the first to the second,
+-- with one row written each: those that wait for their first attempt, and those
+-- that were accepted at it. All others, and those that something else happens to,
+-- are in the third, webhook_deliveries, with their attempts beside them.
+CREATE TABLE webhook_queue (
+	id         INTEGER PRIMARY KEY,
+	lane       INTEGER NOT NULL,
+	event      INTEGER NOT NULL,
+	type       TEXT NOT NULL,
+	created_at INTEGER NOT NULL -- and due
+);
+CREATE INDEX webhook_queue_lane ON webhook_queue (lane, id);
+
+CREATE TABLE webhook_delivered (
+	id          INTEGER PRIMARY KEY,
+	lane        INTEGER NOT NULL,
+	event       INTEGER NOT NULL,
+	type        TEXT NOT NULL,
+	created_at  INTEGER NOT NULL,
+	finished_at INTEGER NOT NULL,
+	token       INTEGER NOT NULL, -- this and what follows is of the attempt
+	took        INTEGER NOT NULL, -- nanoseconds
+	status      INTEGER NOT NULL,
+	response    BLOB
+);
+CREATE INDEX webhook_delivered_lane ON webhook_delivered (lane, id);
+
 CREATE TABLE webhook_deliveries (
-	id          INTEGER PRIMARY KEY AUTOINCREMENT,
+	id          INTEGER PRIMARY KEY,
 	lane        INTEGER NOT NULL,
 	event       INTEGER NOT NULL,
 	type        TEXT NOT NULL,
@@ -133,13 +164,15 @@ CREATE INDEX webhook_deliveries_due ON webhook_deliveries (lane, resend, due, id
 CREATE INDEX webhook_deliveries_log ON webhook_deliveries (lane, state, id, resend);
 CREATE INDEX webhook_deliveries_undelivered ON webhook_deliveries (lane, id) WHERE undelivered = 1;
 CREATE INDEX webhook_deliveries_op ON webhook_deliveries (of, op) WHERE op <> '';
-CREATE INDEX webhook_deliveries_event ON webhook_deliveries (event);
+CREATE INDEX webhook_deliveries_event ON webhook_deliveries (event) WHERE of <> 0;
 CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (created_at) WHERE state = 0;
 CREATE INDEX webhook_deliveries_finished ON webhook_deliveries (finished_at) WHERE finished_at IS NOT NULL;
 
+-- In the order of their recording, so that no row, with what an endpoint
+-- answered, is moved about between pages.
 CREATE TABLE webhook_attempts (
+	seq      INTEGER PRIMARY KEY,
 	delivery INTEGER NOT NULL,
-	seq      INTEGER NOT NULL, -- in the order of their recording
 	n        INTEGER NOT NULL,
 	token    INTEGER NOT NULL,
 	at       INTEGER NOT NULL,
@@ -148,9 +181,9 @@ CREATE TABLE webhook_attempts (
 	status   INTEGER NOT NULL,
 	class    TEXT NOT NULL,
 	error    TEXT NOT NULL,
-	response BLOB,
-	PRIMARY KEY (delivery, seq)
-) WITHOUT ROWID;
+	response BLOB
+);
+CREATE INDEX webhook_attempts_delivery ON webhook_attempts (delivery, seq);
 
 CREATE TABLE webhook_pauses (
 	account TEXT NOT NULL,
@@ -159,4 +192,4 @@ CREATE TABLE webhook_pauses (
 	PRIMARY KEY (account, type, host)
 ) WITHOUT ROWID;
 
-INSERT INTO webhook_meta (name, value) VALUES ('schema', 1), ('minimum', 1), ('pauses', 1);
+INSERT INTO webhook_meta (name, value) VALUES ('schema', 1), ('minimum', 1), ('pauses', 1), ('last', 0);
