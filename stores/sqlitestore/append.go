@@ -84,9 +84,11 @@ func (a *appending) event(e *webhook.EventRecord) (webhook.Appended, error) {
 			n++
 		}
 	}
-	var body any // nobody will ever get it: only the ID stays, against repeats
+	var body []byte // NULL if nobody will ever get it: only the ID stays, against repeats
 	if len(subs) > 0 {
-		body = append(make([]byte, 0, len(e.Body)), e.Body...)
+		if body = e.Body; body == nil {
+			body = []byte{}
+		}
 	}
 	pk := a.last + 1
 	stored, err := a.exec(`INSERT INTO webhook_events (pk, id, account, type, subject, occurred_at, deliveries, span, turn, body)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+
+	"modernc.org/sqlite"
 )
 
 // A stmt is a prepared statement, of database/sql in the caller's transaction,
@@ -66,6 +68,7 @@ type quickStmt struct {
 	driver.Stmt
 	args   []driver.NamedValue
 	values []driver.Value
+	given  bool // the driver does not use the byte slices again that it returns
 }
 
 func prepareQuick(ctx context.Context, on quickConn, query string) (stmt, error) {
@@ -78,7 +81,8 @@ func prepareQuick(ctx context.Context, on quickConn, query string) (stmt, error)
 	if !execs || !queries {
 		return nil, fmt.Errorf("the driver's statements are %T, without ExecContext or QueryContext", st)
 	}
-	return &quickStmt{Stmt: st}, nil
+	_, ours := on.(sqlite.DBStatus)
+	return &quickStmt{Stmt: st, given: ours}, nil
 }
 
 // bind makes the arguments the driver's.
@@ -129,7 +133,7 @@ func (s *quickStmt) query(ctx context.Context, args []any) (cursor, error) {
 	if s.values == nil {
 		s.values = make([]driver.Value, len(rows.Columns()))
 	}
-	return &quickRows{rows: rows, values: s.values}, nil
+	return &quickRows{rows: rows, values: s.values, given: s.given}, nil
 }
 
 func (s *quickStmt) close() { _ = s.Close() }
@@ -138,6 +142,7 @@ func (s *quickStmt) close() { _ = s.Close() }
 type quickRows struct {
 	rows   driver.Rows
 	values []driver.Value
+	given  bool // byte slices are nobody else's
 	err    error
 }
 
@@ -166,6 +171,9 @@ func (r *quickRows) Scan(to ...any) error {
 		return fmt.Errorf("%d columns were selected and %d are read", len(r.values), len(to))
 	}
 	for i, v := range r.values {
+		if b, ok := v.([]byte); ok && !r.given {
+			v = bytes.Clone(b)
+		}
 		if err := assign(to[i], v); err != nil {
 			return fmt.Errorf("column %d: %w", i+1, err)
 		}
@@ -179,7 +187,7 @@ func assign(to any, v driver.Value) error {
 	case *[]byte:
 		switch v := v.(type) {
 		case []byte:
-			*to = bytes.Clone(v) // it may be the driver's
+			*to = v
 			return nil
 		case string:
 			*to = []byte(v)
