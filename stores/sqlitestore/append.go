@@ -2,6 +2,8 @@ package sqlitestore
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/autoreach/webhook"
 )
@@ -16,6 +18,18 @@ func (s *Store) Append(ctx context.Context, events []webhook.EventRecord) (out [
 		return nil, failed("Append", err)
 	}
 	return out, nil
+}
+
+// sorted returns the numbers of the items in the order of their keys, and where
+// these are equal in that of the items. What is written in the order of an index
+// costs less.
+func sorted[T any](items []T, key func(*T) string) []int {
+	order := make([]int, len(items))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(key(&items[a]), key(&items[b])) })
+	return order
 }
 
 // An appending is the work of one Append.
@@ -39,7 +53,7 @@ func (t *txn) append(events []webhook.EventRecord) ([]webhook.Appended, error) {
 	if a.last, err = t.last(); err != nil {
 		return nil, err
 	}
-	for i := range events {
+	for _, i := range sorted(events, func(e *webhook.EventRecord) string { return e.Account }) {
 		if out[i], err = a.event(&events[i]); err != nil {
 			return nil, err
 		}

@@ -51,7 +51,7 @@ type settling struct {
 func (t *txn) settle(outcomes []webhook.Outcome, returns []webhook.Return) (webhook.Settled, error) {
 	s := settling{txn: t, lanes: map[string]*lane{}, deliveries: map[int64]*delivery{}}
 	s.out.Applied = make([]bool, len(outcomes))
-	for i := range outcomes {
+	for _, i := range sorted(outcomes, func(o *webhook.Outcome) string { return o.Endpoint }) {
 		var err error
 		if s.out.Applied[i], err = s.outcome(&outcomes[i]); err != nil {
 			return webhook.Settled{}, err
