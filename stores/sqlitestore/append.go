@@ -106,7 +106,7 @@ func (a *appending) event(e *webhook.EventRecord) (webhook.Appended, error) {
 	}
 	pk := a.last + 1
 	stored, err := a.exec(`INSERT INTO webhook_events (pk, id, account, type, subject, occurred_at, deliveries, span, turn, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, id) DO NOTHING`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, account) DO NOTHING`,
 		pk, e.ID, e.Account, e.Type, e.Subject, e.OccurredAt.UnixMicro(), n, len(subs), a.now, body)
 	if err != nil {
 		return webhook.Appended{}, err

@@ -164,11 +164,13 @@ func (t *txn) drop(e *storedEndpoint) error {
 	if err := t.subscribe(e.Account, e.lane, e.Events, nil); err != nil {
 		return err
 	}
+	if _, err := t.exec(`INSERT INTO webhook_deleted (lane, account) VALUES (?, ?)`, e.lane, e.Account); err != nil {
+		return err
+	}
 	for _, q := range []string{
 		`DELETE FROM webhook_endpoints WHERE lane = ?`,
 		`DELETE FROM webhook_lanes WHERE lane = ?`,
 		`DELETE FROM webhook_health WHERE lane = ?`,
-		`INSERT INTO webhook_deleted (lane) VALUES (?)`,
 	} {
 		if _, err := t.exec(q, e.lane); err != nil {
 			return err

@@ -37,7 +37,8 @@ func (t *txn) overwriting(f func() error) error {
 
 func (t *txn) erase(e webhook.Erasure, n int) (int, error) {
 	total := 0
-	query, args := `SELECT pk FROM webhook_events WHERE account = ? LIMIT ?+0`, []any{e.Account}
+	// Events with deliveries go with those.
+	query, args := `SELECT pk FROM webhook_events WHERE account = ? AND body IS NULL LIMIT ?+0`, []any{e.Account}
 	switch {
 	case e.Subject != "" && e.Account != "":
 		query, args = `SELECT pk FROM webhook_events WHERE subject <> '' AND subject = ? AND account = ? LIMIT ?+0`, []any{e.Subject, e.Account}
@@ -50,6 +51,10 @@ func (t *txn) erase(e webhook.Erasure, n int) (int, error) {
 		}
 		if _, err := t.exec(`DELETE FROM webhook_keys WHERE (account, key) IN (
 			SELECT account, key FROM webhook_keys WHERE account = ? LIMIT ?+0)`, e.Account, n); err != nil {
+			return total, err
+		}
+		gone, err := t.clear(n-total, e.Account)
+		if total += gone; err != nil || total == n {
 			return total, err
 		}
 	}
@@ -66,8 +71,7 @@ func (t *txn) erase(e webhook.Erasure, n int) (int, error) {
 	return total, nil
 }
 
-// eraseEndpoints removes endpoints of an account. Their deliveries go with
-// the account's events.
+// eraseEndpoints removes endpoints of an account.
 func (t *txn) eraseEndpoints(account string, n int) (int, error) {
 	total := 0
 	for total < n {

@@ -54,7 +54,7 @@ func chores(ages webhook.Ages, now int64) []chore {
 	pending, bodies, log := before(ages.Pending), before(ages.Bodies), before(ages.Log)
 	lastHour := hour(now) - maxHours
 	return []chore{
-		{`SELECT 1 FROM webhook_deleted LIMIT 1`, nil, func(t *txn, n int) (int, error) { return t.clear(n) }},
+		{`SELECT 1 FROM webhook_deleted LIMIT 1`, nil, func(t *txn, n int) (int, error) { return t.clear(n, "") }},
 		{`SELECT 1 FROM webhook_deliveries WHERE state = 0 AND created_at < ?1
 			UNION ALL SELECT 1 FROM (SELECT created_at FROM webhook_queue ORDER BY id LIMIT 1) WHERE created_at < ?1 LIMIT 1`, []any{pending},
 			func(t *txn, n int) (int, error) { return t.expire(pending, n) }},
@@ -81,12 +81,17 @@ func (t *txn) count(query string, args ...any) (int, error) {
 	return int(n), err
 }
 
-// clear removes what deleted endpoints have left behind.
-func (t *txn) clear(n int) (int, error) {
+// clear removes what deleted endpoints have left behind, of an account if one is
+// named.
+func (t *txn) clear(n int, account string) (int, error) {
 	total := 0
+	query, args := `SELECT lane FROM webhook_deleted ORDER BY lane LIMIT 1`, []any(nil)
+	if account != "" {
+		query, args = `SELECT lane FROM webhook_deleted WHERE account = ? ORDER BY lane LIMIT 1`, []any{account}
+	}
 	for total < n {
 		var lane int64
-		if found, err := t.get(`SELECT lane FROM webhook_deleted ORDER BY lane LIMIT 1`, nil, &lane); err != nil || !found {
+		if found, err := t.get(query, args, &lane); err != nil || !found {
 			return total, err
 		}
 		for _, table := range tables {

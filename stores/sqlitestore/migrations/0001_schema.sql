@@ -77,7 +77,8 @@ CREATE INDEX webhook_hours_old ON webhook_hours (hour);
 
 -- Endpoints that were deleted and have rows left for Purge.
 CREATE TABLE webhook_deleted (
-	lane INTEGER PRIMARY KEY
+	lane    INTEGER PRIMARY KEY,
+	account TEXT NOT NULL
 );
 
 -- Numbers of events and deliveries come out of one sequence, last in webhook_meta.
@@ -97,7 +98,8 @@ CREATE TABLE webhook_events (
 	turn        INTEGER NOT NULL,
 	body        BLOB
 );
-CREATE UNIQUE INDEX webhook_events_id ON webhook_events (account, id);
+CREATE UNIQUE INDEX webhook_events_id ON webhook_events (id, account); -- which grows at its end
+CREATE INDEX webhook_events_account ON webhook_events (account) WHERE body IS NULL; -- the others have deliveries
 CREATE INDEX webhook_events_subject ON webhook_events (subject, account) WHERE subject <> '';
 CREATE INDEX webhook_events_stored ON webhook_events (turn) WHERE body IS NOT NULL;
 CREATE INDEX webhook_events_bare ON webhook_events (turn) WHERE body IS NULL;
