@@ -69,9 +69,16 @@ func (s *session) stmt(ctx context.Context, query string) (st stmt, err error) {
 
 // close gives the connection back to its pool, or drops it if it is spoilt.
 func (s *session) close(spoilt bool) {
+	for _, st := range s.stmts {
+		if st, ok := st.(slowStmt); ok {
+			_ = st.Close()
+		}
+	}
 	_ = s.conn.Raw(func(any) error {
 		for _, st := range s.stmts {
-			st.close()
+			if st, ok := st.(*quickStmt); ok {
+				_ = st.Close()
+			}
 		}
 		if spoilt {
 			return driver.ErrBadConn

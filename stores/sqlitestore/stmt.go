@@ -18,7 +18,6 @@ import (
 type stmt interface {
 	exec(ctx context.Context, args []any) (changed, last int64, err error)
 	query(ctx context.Context, args []any) (cursor, error)
-	close()
 }
 
 // A cursor goes through the rows of a result.
@@ -54,8 +53,6 @@ func (s slowStmt) query(ctx context.Context, args []any) (cursor, error) {
 	return rows, nil
 }
 
-func (s slowStmt) close() { _ = s.Close() }
-
 // A quickConn is what a driver's connection must be able to do to be used
 // without database/sql. All known drivers for SQLite are.
 type quickConn interface {
@@ -75,11 +72,6 @@ func prepareQuick(ctx context.Context, on quickConn, query string) (stmt, error)
 	st, err := on.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
-	}
-	_, execs := st.(driver.StmtExecContext)
-	_, queries := st.(driver.StmtQueryContext)
-	if !execs || !queries {
-		return nil, fmt.Errorf("the driver's statements are %T, without ExecContext or QueryContext", st)
 	}
 	_, ours := on.(sqlite.DBStatus)
 	return &quickStmt{Stmt: st, given: ours}, nil
@@ -109,7 +101,13 @@ func (s *quickStmt) exec(ctx context.Context, args []any) (changed, last int64, 
 	if err != nil {
 		return 0, 0, err
 	}
-	r, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, bound)
+	var r driver.Result
+	if st, ok := s.Stmt.(driver.StmtExecContext); ok {
+		r, err = st.ExecContext(ctx, bound)
+	} else {
+		//lint:ignore SA1019 for drivers without the other, as database/sql does it
+		r, err = s.Stmt.Exec(valuesOf(bound))
+	}
 	clear(s.args)
 	if err != nil {
 		return 0, 0, err
@@ -125,7 +123,13 @@ func (s *quickStmt) query(ctx context.Context, args []any) (cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, bound)
+	var rows driver.Rows
+	if st, ok := s.Stmt.(driver.StmtQueryContext); ok {
+		rows, err = st.QueryContext(ctx, bound)
+	} else {
+		//lint:ignore SA1019 for drivers without the other, as database/sql does it
+		rows, err = s.Stmt.Query(valuesOf(bound))
+	}
 	clear(s.args)
 	if err != nil {
 		return nil, err
@@ -136,7 +140,14 @@ func (s *quickStmt) query(ctx context.Context, args []any) (cursor, error) {
 	return &quickRows{rows: rows, values: s.values, given: s.given}, nil
 }
 
-func (s *quickStmt) close() { _ = s.Close() }
+// valuesOf is for statements that know no context.
+func valuesOf(args []driver.NamedValue) []driver.Value {
+	out := make([]driver.Value, len(args))
+	for i, a := range args {
+		out[i] = a.Value
+	}
+	return out
+}
 
 // quickRows are rows of the driver.
 type quickRows struct {
