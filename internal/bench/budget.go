@@ -28,6 +28,7 @@ compare. Counts hardly change.
   microseconds of processor time, of the system and the kernel for it; the
   server is PostgreSQL with all its processes
 - budget_*x*_allocations: of the sender's heap
+- budget_sqlite_written_bytes: to the log and, by checkpoints, to the file
 - budget_*x*_wal_bytes, budget_*x*_wal_records, budget_*x*_commits,
   budget_*x*_syncs, budget_*x*_rows (inserted, changed or deleted),
   budget_*x*_statements and budget_*x*_trips (to the server and back)`,
@@ -93,7 +94,7 @@ func (b *bench) budget(system string) error {
 // Usage is what processes have used since they began.
 type Usage struct {
 	Sender, Receiver, Server float64 // seconds of processor time
-	Allocations              float64
+	Allocations, Written     float64 // Written: bytes to SQLite's files
 	WAL, Records             float64 // bytes of it, and records in it
 	Commits, Syncs, Rows     float64
 	Statements, Trips        float64
@@ -101,7 +102,7 @@ type Usage struct {
 
 func (u Usage) sub(v Usage) Usage {
 	return Usage{
-		u.Sender - v.Sender, u.Receiver - v.Receiver, u.Server - v.Server, u.Allocations - v.Allocations,
+		u.Sender - v.Sender, u.Receiver - v.Receiver, u.Server - v.Server, u.Allocations - v.Allocations, u.Written - v.Written,
 		u.WAL - v.WAL, u.Records - v.Records, u.Commits - v.Commits, u.Syncs - v.Syncs, u.Rows - v.Rows,
 		u.Statements - v.Statements, u.Trips - v.Trips,
 	}
@@ -116,7 +117,7 @@ type amount struct {
 func (u Usage) figures() []amount {
 	return []amount{
 		{"sender_us", u.Sender * 1e6, "us"}, {"receiver_us", u.Receiver * 1e6, "us"}, {"server_us", u.Server * 1e6, "us"},
-		{"allocations", u.Allocations, "allocations"},
+		{"allocations", u.Allocations, "allocations"}, {"written_bytes", u.Written, "B"},
 		{"wal_bytes", u.WAL, "B"}, {"wal_records", u.Records, "records"},
 		{"commits", u.Commits, "commits"}, {"syncs", u.Syncs, "fsyncs"}, {"rows", u.Rows, "rows"},
 		{"statements", u.Statements, "statements"}, {"trips", u.Trips, "trips"},
@@ -143,6 +144,11 @@ func (s *Sender) Usage(_ Nothing, reply *Usage) (err error) {
 	var schema string
 	switch system := s.system.(type) {
 	case *library:
+		if system.file != "" {
+			if reply.Written, err = written(); err != nil {
+				return err
+			}
+		}
 		pool, schema = system.pool, system.schema
 		reply.Statements, reply.Trips = system.traffic.count()
 	case *riverQueue:
