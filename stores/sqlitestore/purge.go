@@ -155,25 +155,16 @@ var tables = []string{`webhook_queue`, `webhook_delivered`, `webhook_deliveries`
 
 // used says whether there is a delivery of the event, or one that waits.
 func (t *txn) used(event int64, waits bool) (bool, error) {
-	looks := []string{
-		`SELECT 1 FROM webhook_queue WHERE ` + ofEvent + ` LIMIT 1`,
-		`SELECT 1 FROM webhook_deliveries WHERE ` + ofEvent + ` AND +state = 0 LIMIT 1`,
-		`SELECT 1 FROM webhook_deliveries WHERE event = ?1 AND of <> 0 AND +state = 0 LIMIT 1`,
+	query := `SELECT 1 WHERE EXISTS (SELECT 1 FROM webhook_queue WHERE ` + ofEvent + `)
+		OR EXISTS (SELECT 1 FROM webhook_delivered WHERE ` + ofEvent + `)
+		OR EXISTS (SELECT 1 FROM webhook_deliveries WHERE ` + ofEvent + `)
+		OR EXISTS (SELECT 1 FROM webhook_deliveries WHERE event = ?1 AND of <> 0)`
+	if waits {
+		query = `SELECT 1 WHERE EXISTS (SELECT 1 FROM webhook_queue WHERE ` + ofEvent + `)
+		OR EXISTS (SELECT 1 FROM webhook_deliveries WHERE ` + ofEvent + ` AND +state = 0)
+		OR EXISTS (SELECT 1 FROM webhook_deliveries WHERE event = ?1 AND of <> 0 AND +state = 0)`
 	}
-	if !waits {
-		looks = []string{
-			looks[0],
-			`SELECT 1 FROM webhook_delivered WHERE ` + ofEvent + ` LIMIT 1`,
-			`SELECT 1 FROM webhook_deliveries WHERE ` + ofEvent + ` LIMIT 1`,
-			`SELECT 1 FROM webhook_deliveries WHERE event = ?1 AND of <> 0 LIMIT 1`,
-		}
-	}
-	for _, look := range looks {
-		if found, err := t.get(look, []any{event}, new(int64)); err != nil || found {
-			return found, err
-		}
-	}
-	return false, nil
+	return t.get(query, []any{event}, new(int64))
 }
 
 // ofEvent finds the first deliveries of an event, by their IDs.
