@@ -92,6 +92,22 @@
 // A commit costs one sync of the disk. Events that are emitted at the same
 // time share one; so do the outcomes of deliveries.
 //
+// # Where the time goes
+//
+// A delivery that succeeds at once is one row for its event, one that waits, and
+// one, with its attempt, that takes the place of that. Under load, with payloads
+// of 1 KiB, 100 endpoints and commits of some 400, it takes 112 µs of processor
+// time in the process that emits and delivers; with the memory store 51, and a
+// loop that only signs and posts takes 43. What the receiver takes, 33 µs, is the
+// same in all. Append has 21 µs of it, Due 20 and Settle 15; of these 10 are
+// commits, which write 5.8 kB, to the log and again to the file. The figures and
+// a profile are printed by
+//
+//	go -C internal/bench run . -only budget -profile /tmp
+//	go -C stores/sqlitestore test -run '^$' -bench Cost
+//
+// A larger cache, and longer intervals between checkpoints, brought nothing.
+//
 // # Erasing
 //
 // What Erase removes is overwritten in the file. Its old bytes may remain in the
@@ -103,6 +119,8 @@
 // The connections that the store keeps also overwrite what else they delete or
 // replace, as far as this costs no further write (secure_delete=FAST). Set the
 // same on a pool of the host's, whose transactions are not the store's to change.
+// Where SQLite moves rows between pages, as it does when a page is full or nearly
+// empty, a copy can stay in the unused part of a page; VACUUM removes such, too.
 // Idempotency keys of erased events stay until their window is over, and
 // backups as long as the host keeps them.
 //
@@ -154,7 +172,8 @@
 //	memory of a clean build               0.8 GB            1.4 GB
 //	processor time of a clean build       41 s              43 s
 //
-// The first four were taken with payloads of 500 bytes to 200 endpoints; Append
+// They were taken when the driver was chosen, before the store did less for each
+// delivery. The first four were taken with payloads of 500 bytes to 200 endpoints; Append
 // and Deliver are storetest's benchmarks, with a commit for each call. The
 // driver builds for Linux, macOS, Windows, FreeBSD, NetBSD and OpenBSD on the
 // usual processors (its package lib has the list), and not for others. Both
