@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/stores/pgstore"
 )
 
 // The log of one webhook, as a page of it asks for it, costs the same with
@@ -36,7 +37,7 @@ func TestLogOfOneEndpoint(t *testing.T) {
 		for name, q := range queries {
 			q.Account, q.Endpoint, q.Limit = "acct_0", id, 26
 			sql, args := s.DeliveriesStatement(q)
-			out[name] = measure(t, b.conn, true, sql, args...)
+			out[name] = measure(t, b.conn, pgstore.IndexSQL, sql, args...)
 		}
 		return out
 	}
