@@ -190,9 +190,37 @@ func TestUnknownOutcome(t *testing.T) {
 	require.Equal(t, 1, st.Pending)
 }
 
+// A create whose answer was lost can be repeated, and makes one endpoint.
+func TestUnknownOutcomeOfCreate(t *testing.T) {
+	store := &forgetful{MemoryStore: NewMemoryStore(nil), lose: true}
+	d, err := New(store, nil)
+	require.NoError(t, err)
+	e, err := d.CreateEndpoint(t.Context(), good())
+	require.ErrorIs(t, err, errLost)
+	require.Equal(t, Endpoint{ID: e.ID}, e, "the ID to repeat with")
+	store.lose = false
+	again := good()
+	again.ID = e.ID
+	again, err = d.CreateEndpoint(t.Context(), again)
+	require.NoError(t, err)
+	require.Equal(t, e.ID, again.ID)
+	list, err := d.ListEndpoints(t.Context(), EndpointQuery{Account: again.Account})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+
+	again.Account = "acct_other"
+	again, err = d.CreateEndpoint(t.Context(), again)
+	require.ErrorIs(t, err, ErrConflict, "another account's")
+	require.Equal(t, Endpoint{}, again)
+	again = good()
+	again.ID = "ep_1"
+	_, err = d.CreateEndpoint(t.Context(), again)
+	require.ErrorContains(t, err, "id: is not an ID that a create returned")
+}
+
 var errLost = errors.New("the answer was lost")
 
-// forgetful is a store whose Append answers get lost.
+// forgetful is a store whose answers to writes get lost.
 type forgetful struct {
 	*MemoryStore
 	lose bool
@@ -202,6 +230,14 @@ func (s *forgetful) Append(ctx context.Context, e []EventRecord) ([]Appended, er
 	out, err := s.MemoryStore.Append(ctx, e)
 	if s.lose {
 		return nil, errLost
+	}
+	return out, err
+}
+
+func (s *forgetful) PutEndpoint(ctx context.Context, e Endpoint, limit int) (Endpoint, error) {
+	out, err := s.MemoryStore.PutEndpoint(ctx, e, limit)
+	if s.lose {
+		return Endpoint{}, errLost
 	}
 	return out, err
 }

@@ -12,19 +12,27 @@ import (
 )
 
 // CreateEndpoint registers a webhook, enabled. Account, Name, URL and Events
-// are required; ID, Version, Enabled and the times are the library's to set.
+// are required; Version, Enabled and the times are the library's to set.
 // An empty Secret, without a SigningKey, means unsigned deliveries: pass
 // [GenerateSecret] for one that works with every Standard Webhooks library.
 //
 // What is refused is an [*InvalidError] with every wrong field; one endpoint
-// too many is also [ErrLimit].
+// too many is also [ErrLimit]. After any other error the outcome is unknown:
+// call again with ID set to the one that was returned, which does no harm if the
+// endpoint was created. An ID is otherwise left empty.
 func (d *Dispatcher) CreateEndpoint(ctx context.Context, e Endpoint) (Endpoint, error) {
 	return d.CreateEndpointTx(ctx, d.store, e)
 }
 
 // CreateEndpointTx is CreateEndpoint as a part of the caller's transaction.
 func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (Endpoint, error) {
-	e.ID, e.Version = newID(), 0
+	if e.Version = 0; e.ID == "" {
+		e.ID = newID()
+	} else if !validID(e.ID) {
+		return Endpoint{}, &InvalidError{Fields: []FieldError{{
+			Field: "id", Code: "malformed", Message: "is not an ID that a create returned; leave it empty for a new endpoint"}}}
+	}
+	id := e.ID
 	e.Enabled, e.DisabledBy, e.DisabledReason = true, "", ""
 	e.OldSecret, e.OldSecretUntil = "", time.Time{}
 	if err := d.check(&e); err != nil {
@@ -42,7 +50,13 @@ func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (E
 			Message: fmt.Sprintf("has its %d webhooks already, disabled ones counted; delete one that is not needed", limit),
 		}}}
 	}
-	return d.public(e), err
+	switch {
+	case err == nil:
+		return d.public(e), nil
+	case isRefusal(err):
+		return Endpoint{}, err
+	}
+	return Endpoint{ID: id}, err
 }
 
 // Endpoint returns one endpoint with its health. A foreign one is

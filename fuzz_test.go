@@ -63,7 +63,7 @@ func FuzzSealed(f *testing.F) {
 func FuzzPatch(f *testing.F) {
 	for _, text := range []string{`{}`, `null`, `[]`, `{"name":null}`, `{"name":"CRM","url":"https://x.example.com/?a=b","events":["lead.scored"]}`,
 		`{"secret":"0123456789abcdef"}`, `{"secret":"whsec_AAAA"}`, `{"secret":null,"headers":null}`, `{"headers":{"X-A":"1","x-a":"2","":""}}`,
-		`{"timeout":1e9,"max_in_flight":-1,"per_second":1e-400}`, `{"timeout":9223372036854775807,"per_second":1e308,"fifo":true,"enabled":false}`,
+		`{"timeout":1e9,"max_in_flight":-1,"per_second":1e-400}`, `{"enabled":null}`, `{"timeout":9223372036854775807,"per_second":1e308,"fifo":true,"enabled":false}`,
 		`{"url":"https://127.0.0.1/","NAME":"x","name":"y"}`, `{"events":["lead.scored","lead.scored"]}`, `{"name":"\ud800\u0000"}`, `{"format":"slack"}`, `{"format":"x"}`, `{"url":"https://hooks.slack.com/services/T/B/x","format":null}`} {
 		f.Add([]byte(text))
 	}

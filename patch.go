@@ -11,17 +11,18 @@ import (
 // or set. In JSON a present field sets, and null sets the zero value, which
 // removes.
 type Field[T any] struct {
-	Value T
-	IsSet bool
+	Value  T
+	IsSet  bool
+	isNull bool // set by JSON's null
 }
 
 // Set returns a field that sets v.
-func Set[T any](v T) Field[T] { return Field[T]{v, true} }
+func Set[T any](v T) Field[T] { return Field[T]{Value: v, IsSet: true} }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (f *Field[T]) UnmarshalJSON(b []byte) error {
-	*f = Field[T]{IsSet: true}
-	if bytes.Equal(b, []byte("null")) {
+	*f = Field[T]{IsSet: true, isNull: bytes.Equal(b, []byte("null"))}
+	if f.isNull {
 		return nil
 	}
 	return json.Unmarshal(b, &f.Value)
@@ -53,7 +54,7 @@ type EndpointPatch struct {
 	MaxInFlight Field[int]               `json:"max_in_flight"`
 	PerSecond   Field[float64]           `json:"per_second"`
 	FIFO        Field[bool]              `json:"fifo"`
-	Enabled     Field[bool]              `json:"enabled"`
+	Enabled     Field[bool]              `json:"enabled"` // null is refused: nothing can be neither
 
 	// DisabledBy says who disables, when Enabled is set to false. The zero
 	// value means DisabledByCustomer.
@@ -110,6 +111,8 @@ func (p *EndpointPatch) sets(field string) bool {
 		return p.MaxInFlight.IsSet
 	case "per_second":
 		return p.PerSecond.IsSet
+	case "enabled":
+		return p.Enabled.IsSet
 	}
 	return false
 }

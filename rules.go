@@ -54,6 +54,9 @@ func (d *Dispatcher) check(e *Endpoint) error { return d.problems(e).err() }
 // under older rules must not keep anybody from renaming or disabling it.
 func (d *Dispatcher) checkPatched(e *Endpoint, patch *EndpointPatch) error {
 	var p problems
+	if patch.Enabled.isNull {
+		p.add("enabled", "required", "", "is null; say true or false, or leave it out to keep it as it is")
+	}
 	for _, f := range d.problems(e) {
 		if patch.sets(f.Field) {
 			p = append(p, f)
