@@ -179,7 +179,10 @@ func matches(f *Format, u *url.URL) (yes bool) {
 	return f.Match(&copied)
 }
 
-// sentAs is the name of the format that an endpoint gets.
+// SentAs returns the name of the format that an endpoint would get, saved or
+// not: the one that its Format names, or that its URL chooses, or json.
+func (d *Dispatcher) SentAs(e Endpoint) string { return d.sentAs(&e) }
+
 func (d *Dispatcher) sentAs(e *Endpoint) string {
 	u, _ := url.Parse(e.URL) // nil for one that does not parse, as when it cannot be decrypted
 	f, err := d.formats.of(e, u)

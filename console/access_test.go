@@ -70,7 +70,7 @@ func TestForeignIsNotFound(t *testing.T) {
 	// A delivery of one's own is not another webhook's either.
 	w.account = "acme"
 	other := w.add("Also ours", 200, "")
-	require.Equal(t, 404, w.get(strings.Replace(gets[10], e.ID, other.ID, 1)).Code)
+	require.Equal(t, 404, w.get(strings.Replace(gets[11], e.ID, other.ID, 1)).Code)
 }
 
 // Who is not in an account gets nothing, and no query is made for them.
@@ -120,7 +120,7 @@ func TestAuthorize(t *testing.T) {
 		}
 	}
 	require.Zero(t, changes(w.store.since()))
-	for _, path := range []string{"", e.ID, gets[10]} {
+	for _, path := range []string{"", e.ID, gets[11]} {
 		page := w.get(path).Body.String()
 		require.NotContains(t, page, "<form", path)
 		require.NotContains(t, page, "the answer", path)
@@ -128,17 +128,17 @@ func TestAuthorize(t *testing.T) {
 		require.NotContains(t, page, "lead_1", path)
 	}
 	require.NotContains(t, w.get("").Body.String(), "/edit")
-	require.Equal(t, 403, w.get(gets[11]).Code)
-	one := w.api("GET", gets[10], "", 200)
+	require.Equal(t, 403, w.get(gets[12]).Code)
+	one := w.api("GET", gets[11], "", 200)
 	require.Empty(t, one["payload"])
 	require.Empty(t, one["delivery"].(map[string]any)["attempts"].([]any)[0].(map[string]any)["response"])
 
 	may[console.Update], may[console.Delete], may[console.Resend] = true, true, true
 	require.Contains(t, w.get("").Body.String(), "/edit")
-	require.Contains(t, w.get(gets[10]).Body.String(), "Send it again")
+	require.Contains(t, w.get(gets[11]).Body.String(), "Send it again")
 	may[console.ViewPayload] = true
-	require.Contains(t, w.see(gets[10]), "lead_1")
-	require.Contains(t, w.see(gets[10]), "the answer")
+	require.Contains(t, w.see(gets[11]), "lead_1")
+	require.Contains(t, w.see(gets[11]), "the answer")
 }
 
 // A page does not answer methods that it has no use for.

@@ -94,6 +94,15 @@ func (v *visit) MinSecret() int     { return webhook.MinSecretLength }
 func (v *visit) Fragment() bool     { return v.part }
 func (v *visit) Kinds() []eventView { return v.eventTypes() }
 
+// Formats are those of the form, and Automatic says what none of them means.
+func (v *visit) Formats() []formatView { return v.formats() }
+
+// Automatic is described at Formats.
+func (v *visit) Automatic() string { return v.automatic() }
+
+// FormatTitle is the customers' name of a format.
+func (v *visit) FormatTitle(name string) string { return v.formatTitle(name) }
+
 func (v *visit) write(a *answer) {
 	if a.status == 0 {
 		a.status = http.StatusOK

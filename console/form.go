@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/autoreach/webhook"
 )
@@ -20,12 +21,15 @@ type form struct {
 
 	Name, URL, Secret               string
 	Events                          []string
+	Format                          string
 	Headers                         string // a line for each
 	Timeout, MaxInFlight, PerSecond string
 	FIFO                            bool
 	Enabled                         string // on, off or discard
 	Remove                          bool   // the secret
 	Test                            string // the event of a test
+
+	SentAs string // the format that holds for what is typed; empty where there is no URL yet
 
 	Errors  map[string]string // by field
 	Problem string
@@ -40,6 +44,7 @@ type choicesView struct {
 	Webhook *webhookView `json:"webhook"` // null for a new one
 	Events  []eventView  `json:"events"`
 	PerHook int          `json:"events_per_webhook"`
+	Formats []formatView `json:"formats"`
 }
 
 func (v *visit) newForm() (*answer, error) {
@@ -58,7 +63,7 @@ func (v *visit) editForm() (*answer, error) {
 // formOf is the form of a stored webhook.
 func (v *visit) formOf(r webhook.EndpointRecord) *form {
 	f := &form{Webhook: v.webhookView(r), Limits: v.d.Limits(v.account), Version: r.Version,
-		Name: r.Name, URL: r.URL, Events: r.Events, FIFO: r.FIFO, Enabled: "on"}
+		Name: r.Name, URL: r.URL, Events: r.Events, Format: r.Format, FIFO: r.FIFO, Enabled: "on"}
 	if !r.Enabled {
 		f.Enabled = "off"
 	}
@@ -91,8 +96,11 @@ func (v *visit) formAnswer(f *form, status int) *answer {
 	if f.Errors == nil {
 		f.Errors = map[string]string{}
 	}
+	if f.Format != "" || f.URL != "" {
+		f.SentAs = v.d.SentAs(webhook.Endpoint{URL: strings.TrimSpace(f.URL), Format: f.Format})
+	}
 	return &answer{status: status, page: "form", title: title, data: f,
-		json: choicesView{f.Webhook, v.eventTypes(), f.Limits.EventsPerEndpoint}}
+		json: choicesView{f.Webhook, v.eventTypes(), f.Limits.EventsPerEndpoint, v.formats()}}
 }
 
 // fill takes what was typed, and returns what it says.
@@ -103,12 +111,12 @@ func (v *visit) fill(f *form) (input, error) {
 	p := v.r.PostForm
 	f.Errors = map[string]string{}
 	f.Name, f.URL, f.Secret, f.Headers = p.Get("name"), p.Get("url"), p.Get("secret"), p.Get("headers")
-	f.Events, f.Test, f.Enabled = p["events"], p.Get("test_event"), p.Get("enabled")
+	f.Events, f.Format, f.Test, f.Enabled = p["events"], p.Get("format"), p.Get("test_event"), p.Get("enabled")
 	f.Timeout, f.MaxInFlight, f.PerSecond = p.Get("timeout_seconds"), p.Get("max_in_flight"), p.Get("per_second")
 	f.FIFO, f.Remove = p.Has("in_order"), p.Has("remove_secret")
 	f.Version, _ = strconv.ParseInt(p.Get("version"), 10, 64)
 	in := input{Version: f.Version, Name: webhook.Set(strings.TrimSpace(f.Name)), URL: webhook.Set(strings.TrimSpace(f.URL)),
-		Events: webhook.Set(f.Events), FIFO: webhook.Set(f.FIFO), Test: f.Test}
+		Events: webhook.Set(f.Events), Format: webhook.Set(f.Format), FIFO: webhook.Set(f.FIFO), Test: f.Test}
 	if f.Secret != "" || f.Remove {
 		in.Secret = webhook.Set(f.Secret)
 	}
@@ -130,7 +138,7 @@ func (v *visit) fill(f *form) (input, error) {
 		name, value, ok := strings.Cut(line, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || name == "" {
-			f.Errors["headers"] = "has a line without a name and a colon; write Name: value, one on each line"
+			f.Errors["headers"] = "have a line without a name and a colon; write Name: value, one on each line"
 			continue
 		}
 		headers[name] = &value
@@ -167,17 +175,20 @@ func (f *form) blame(err error) bool {
 }
 
 func (f *form) wrong(fields []webhook.FieldError) {
+	if f.Errors == nil { // a page was asked for with a body of JSON
+		f.Errors = map[string]string{}
+	}
 	for _, e := range fields {
-		field, rest, _ := strings.Cut(e.Field, ".")
-		text := e.Message
+		field, text := formField(e.Field), e.Message
+		_, rest, _ := strings.Cut(e.Field, ".")
 		switch {
 		case field == "account" || field == "actor":
 			f.Problem = "Your account " + text + "."
 			continue
-		case field == "type":
-			field = "test_event"
 		case field == "events" && e.Code == "required":
-			text = "choose what it shall be sent for"
+			text = "Choose what it shall be sent for."
+		case rest != "" && isSentence(text):
+			text = "Of " + rest + ": " + text
 		case rest != "":
 			text = rest + " " + text
 		}
@@ -190,8 +201,8 @@ func (f *form) wrong(fields []webhook.FieldError) {
 
 // fieldLabels are the names of fields at the top of a form that was refused.
 var fieldLabels = []struct{ field, label string }{
-	{"name", "Name"}, {"url", "URL"}, {"events", "Event"}, {"secret", "Signing secret"}, {"headers", "Headers"},
-	{"timeout_seconds", "Timeout"}, {"timeout", "Timeout"}, {"max_in_flight", "At a time"}, {"per_second", "A second"}, {"test_event", "Event of the test"},
+	{"name", "Name"}, {"url", "URL"}, {"events", "Event"}, {"format", "Format"}, {"secret", "Signing secret"}, {"headers", "Headers"},
+	{"timeout_seconds", "Timeout"}, {"per_second", "Most a second"}, {"max_in_flight", "Most at a time"}, {"test_event", "Event of the test"},
 }
 
 // A mistake is a field with what is wrong with it.
@@ -202,27 +213,34 @@ func (f *form) Mistakes() []mistake {
 	var out []mistake
 	for _, l := range fieldLabels {
 		if text := f.Errors[l.field]; text != "" {
-			field := l.field
-			if field == "timeout" {
-				field = "timeout_seconds"
+			join := " "
+			if isSentence(text) {
+				join = ": "
 			}
-			join := ": "
-			if strings.HasPrefix(text, "is ") || strings.HasPrefix(text, "has ") || strings.HasPrefix(text, "holds ") {
-				join = " "
-			}
-			out = append(out, mistake{field, l.label, join + text})
+			out = append(out, mistake{l.field, l.label, join + text})
 		}
 	}
 	return out
 }
 
 // Error is what is wrong with a field.
-func (f *form) Error(field string) string {
-	if field == "timeout_seconds" && f.Errors[field] == "" {
-		field = "timeout"
+func (f *form) Error(field string) string { return f.Errors[field] }
+
+// Wrong is that as a sentence, of a thing such as "The URL".
+func (f *form) Wrong(field, thing string) string {
+	text := f.Errors[field]
+	if text == "" {
+		return ""
 	}
-	return f.Errors[field]
+	if !isSentence(text) {
+		text = thing + " " + text
+	}
+	return strings.TrimSuffix(text, ".") + "."
 }
+
+// isSentence says whether a mistake is told in a sentence of its own, and not
+// as what its field is.
+func isSentence(text string) bool { return text != "" && unicode.IsUpper(rune(text[0])) }
 
 // Has says whether an event is chosen.
 func (f *form) Has(event string) bool { return slices.Contains(f.Events, event) }
@@ -248,5 +266,65 @@ func (v *visit) refused(f *form, err error) (*answer, error) {
 	return v.formAnswer(f, http.StatusUnprocessableEntity), nil
 }
 
-// Signs says whether a stored secret will sign.
-func (f *form) Signs() bool { return f.Webhook != nil && f.Webhook.Signed && !f.Remove }
+// mistaken answers an input that has mistakes before anybody judged it, in the
+// form or wrong in the patch: together with what the dispatcher refuses in the
+// other fields. It judges a test of no event like any other, and sends nothing.
+func (v *visit) mistaken(f *form, p webhook.EndpointPatch, wrong []webhook.FieldError) (*answer, error) {
+	var err error
+	if v.id == "" {
+		_, err = v.d.TestNew(v.r.Context(), with(webhook.Endpoint{Account: v.account}, p), "")
+	} else {
+		_, err = v.d.Test(v.r.Context(), v.account, v.id, "", p)
+	}
+	var invalid *webhook.InvalidError
+	if !errors.As(err, &invalid) {
+		return nil, err
+	}
+	known := map[string]bool{"test_event": true}
+	var unread []webhook.FieldError
+	for _, field := range slices.Sorted(maps.Keys(f.Errors)) {
+		known[field] = true
+		unread = append(unread, webhook.FieldError{Field: field, Code: "malformed", Message: f.Errors[field]})
+	}
+	for _, e := range invalid.Fields {
+		if !known[formField(e.Field)] {
+			wrong = append(wrong, e)
+		}
+	}
+	if v.json {
+		return nil, refusedFields(append(unread, wrong...))
+	}
+	f.wrong(wrong)
+	return v.formAnswer(f, http.StatusUnprocessableEntity), nil
+}
+
+// formField is the field of the form that a refused field stands in.
+func formField(name string) string {
+	name, _, _ = strings.Cut(name, ".") // headers.X-Foo
+	switch name {
+	case "type":
+		return "test_event"
+	case "timeout":
+		return "timeout_seconds"
+	}
+	return name
+}
+
+// Signs says whether what is stored will sign.
+func (f *form) Signs() bool {
+	return f.Webhook != nil && (f.Webhook.HasSecret && !f.Remove || f.Webhook.PublicKey != "")
+}
+
+// HasSecret says whether a secret is stored.
+func (f *form) HasSecret() bool { return f.Webhook != nil && f.Webhook.HasSecret }
+
+// Strange is a stored format that this process does not know; it can be kept.
+func (f *form) Strange() string {
+	if f.Webhook == nil || !f.Webhook.strange {
+		return ""
+	}
+	return f.Webhook.Format
+}
+
+// Chat says whether what is typed leads to a chat.
+func (f *form) Chat() bool { return isChat(f.SentAs) }

@@ -23,12 +23,15 @@ func TestRefusedForm(t *testing.T) {
 	for _, typed := range []string{`value="http://crm.example.com/x"`, `value="short"`, "no colon</textarea>", `value="soon"`, `value="2,5"`} {
 		require.Contains(t, page, typed)
 	}
-	require.Contains(t, text(page), "has a line without a name and a colon")
-	require.Contains(t, text(page), "is not a number")
+	for _, want := range []string{"The headers have a line without a name and a colon", "The timeout is not a number", // what cannot be read,
+		"The name is empty", "The URL has to start with https://", "The secret is 5 characters long"} { // and all the rest
+		require.Contains(t, text(page), want)
+	}
+	require.NotContains(t, text(page), "The URL The URL")
 
 	rec = w.post("new", "name", "", "url", "http://crm.example.com/x", "secret", "short")
 	said := text(rec.Body.String())
-	for _, want := range []string{"The name is empty", "must begin with https://", "The secret is 5 characters long; use at least 16", "choose what it shall be sent for"} {
+	for _, want := range []string{"The name is empty", "must begin with https://", "The secret is 5 characters long; use at least 16", "Choose what it shall be sent for."} {
 		require.Contains(t, said, want)
 	}
 	wrong := 0
@@ -102,6 +105,33 @@ func TestEdit(t *testing.T) {
 	require.Equal(t, map[string]string{"X-A": "1"}, w.stored(e).Headers)
 	require.Zero(t, w.stored(e).Timeout)
 	w.api("POST", e.ID+"/edit", `{"version":1,"name":"Late"}`, 409)
+}
+
+// An edit that is refused changes nothing, and so discards nothing of what waits.
+func TestRefusedEditDiscardsNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	w.happen(3)
+	require.Equal(t, 303, w.post(e.ID+"/disable").Code)
+	typed := []string{"name", "Ours", "events", "lead.scored", "headers", "X-Token: ••••••••", "enabled", "discard"}
+	require.Equal(t, 422, w.post(e.ID+"/edit", append(typed, "url", "http://a.example.com/")...).Code)
+	require.Equal(t, 409, w.post(e.ID+"/edit", append(typed, "url", e.URL, "version", "1")...).Code)
+	require.Equal(t, 3, w.stored(e).Pending)
+	require.Equal(t, 303, w.post(e.ID+"/edit", append(typed, "url", e.URL)...).Code)
+	require.Zero(t, w.stored(e).Pending)
+	require.True(t, w.stored(e).Enabled)
+}
+
+// A page that is asked for with a body of JSON says what is wrong, too.
+func TestJSONBodyForAPage(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, body := range []string{`{"name":""}`, `{"name":"x","headers":{"X-A":null}}`} {
+		rec := w.send("POST", "new", "application/json", body, browser)
+		require.Equal(t, 422, rec.Code)
+		require.Contains(t, text(rec.Body.String()), "Please check these fields")
+	}
+	fields := w.api("POST", "new", `{"name":"","url":"https://a.example.com/","events":["lead.scored"],"headers":{"X-A":null}}`, 422)["error"].(map[string]any)["fields"].([]any)
+	require.Len(t, fields, 2)
 }
 
 // A webhook that today's rules would refuse can still be renamed.
@@ -203,6 +233,7 @@ func TestMending(t *testing.T) {
 	require.Contains(t, page.Body.String(), `<progress max="5" value="5"`)
 	require.Contains(t, page.Body.String(), `id="stop"`)
 	require.Equal(t, 422, w.post(e.ID+"/recover", "since", "custom", "since_time", "yesterday").Code)
+	require.Equal(t, 422, w.post(e.ID+"/recover", "since", "custom", "since_time", "").Code, "no time is not all of it")
 	w.api("POST", e.ID+"/recover", `{"since":"yesterday"}`, 422)
 	w.deliver()
 	require.Equal(t, 303, w.post(e.ID+"/dismiss").Code)

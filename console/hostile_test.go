@@ -35,7 +35,7 @@ func hostile(t *testing.T) []string {
 		"<!--", "]]>", "&lt;b&gt;", "\u202eexe.cod", strings.Repeat("<b>", 30))
 }
 
-var ownLink = regexp.MustCompile(`^(\.\.?/[-./a-z0-9]*([?][-=&a-z0-9]*)?|\?[-=&a-z0-9]*|#[a-z_-]+|[a-z]+(#[a-z]+)?)$`)
+var ownLink = regexp.MustCompile(`^(\.\.?/[-./a-z0-9]*([?][-=&a-z0-9]*)?|\?[-=&a-z0-9]*|#[a-z_-]+|[a-z-]+(#[a-z]+)?)$`)
 
 // Whatever is stored is shown as text: no element, no attribute and no link of
 // a page stems from it.
@@ -101,7 +101,7 @@ func hostilePages(t *testing.T, value string) map[string]string {
 		}
 		out[key] = body
 	}
-	typed := []string{"name", value, "url", value, "events", value, "secret", "x" + value, "headers", "no colon\n" + value, "timeout_seconds", value,
+	typed := []string{"name", printable(value), "url", value, "events", value, "secret", "long enough for one: " + value, "headers", "no colon\n" + value, "timeout_seconds", value,
 		"per_second", value, "max_in_flight", value, "since", "custom", "since_time", value, "overlap_hours", "24"}
 	for _, path := range gets {
 		rec := w.get(strings.Replace(path, "ID", e.ID, 1))

@@ -20,6 +20,7 @@ type input struct {
 	Name        webhook.Field[string]             `json:"name"`
 	URL         webhook.Field[string]             `json:"url"`
 	Events      webhook.Field[[]string]           `json:"events"`
+	Format      webhook.Field[string]             `json:"format"` // "" has it chosen by the URL
 	Secret      webhook.Field[string]             `json:"secret"`
 	Headers     webhook.Field[map[string]*string] `json:"headers"` // null keeps the value that is stored
 	Timeout     webhook.Field[float64]            `json:"timeout_seconds"`
@@ -80,6 +81,7 @@ func (v *visit) read() (input, error) {
 	}
 	in.Overlap, _ = strconv.ParseFloat(f.Get("overlap_hours"), 64)
 	in.Done, _ = strconv.Atoi(f.Get("done"))
+	in.Version, _ = strconv.ParseInt(f.Get("version"), 10, 64)
 	return in, nil
 }
 

@@ -16,6 +16,7 @@ func (in *input) patch(stored webhook.Endpoint) (webhook.EndpointPatch, []webhoo
 	var wrong []webhook.FieldError
 	differs(&p.Name, in.Name, stored.Name)
 	differs(&p.URL, in.URL, stored.URL)
+	differs(&p.Format, in.Format, stored.Format)
 	differs(&p.MaxInFlight, in.MaxInFlight, stored.MaxInFlight)
 	differs(&p.PerSecond, in.PerSecond, stored.PerSecond)
 	differs(&p.FIFO, in.FIFO, stored.FIFO)
@@ -61,6 +62,7 @@ func with(e webhook.Endpoint, p webhook.EndpointPatch) webhook.Endpoint {
 	set(&e.Name, p.Name)
 	set(&e.URL, p.URL)
 	set(&e.Events, p.Events)
+	set(&e.Format, p.Format)
 	set(&e.Secret, p.Secret)
 	set(&e.Headers, p.Headers)
 	set(&e.Timeout, p.Timeout)

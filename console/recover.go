@@ -51,8 +51,9 @@ func (v *visit) recover() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if custom := v.r.PostFormValue("since_time"); in.Since == "custom" {
-		in.Since = custom
+	custom := in.Since == "custom"
+	if custom {
+		in.Since = v.r.PostFormValue("since_time")
 	}
 	view := &recoverView{Since: in.Since, Until: in.Until, Started: true}
 	since, wrongSince := instant(in.Since)
@@ -65,9 +66,10 @@ func (v *visit) recover() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	wrongSince = wrongSince || in.Since == "" && custom // "Since a time", and none was entered
 	if wrongSince || wrongUntil {
 		if v.json {
-			return nil, invalid([]webhook.FieldError{{Field: "since", Code: "malformed", Message: "is not a time such as 2026-11-26T10:00:00Z; leave it empty for everything"}})
+			return nil, refusedFields([]webhook.FieldError{{Field: "since", Code: "malformed", Message: "is not a time such as 2026-11-26T10:00:00Z; leave it empty for everything"}})
 		}
 		view.Webhook, view.Left, view.Started = v.webhookView(r), r.Health.Undelivered, false
 		view.Wrong = "This is no time. Write it like 2026-11-26T10:00, in UTC."

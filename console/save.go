@@ -55,9 +55,8 @@ func (v *visit) create() (*answer, error) {
 		in.Secret, made.Secret = webhook.Set(s), &s
 	}
 	p, wrong := in.patch(webhook.Endpoint{})
-	f.wrong(wrong)
-	if len(f.Errors) > 0 {
-		return v.formAnswer(f, http.StatusUnprocessableEntity), nil
+	if len(f.Errors)+len(wrong) > 0 {
+		return v.mistaken(f, p, wrong)
 	}
 	e := with(webhook.Endpoint{Account: v.account}, p)
 	if e, err = v.d.CreateEndpoint(v.r.Context(), e); err != nil {
@@ -86,12 +85,8 @@ func (v *visit) edit() (*answer, error) {
 		return v.formAnswer(f, 0), nil
 	}
 	p, wrong := in.patch(r.Endpoint)
-	if v.json && len(wrong) > 0 {
-		return nil, invalid(wrong)
-	}
-	f.wrong(wrong)
-	if len(f.Errors) > 0 {
-		return v.formAnswer(f, http.StatusUnprocessableEntity), nil
+	if len(f.Errors)+len(wrong) > 0 {
+		return v.mistaken(f, p, wrong)
 	}
 	switch {
 	case in.Enabled.IsSet && in.Enabled.Value: // JSON
@@ -105,13 +100,9 @@ func (v *visit) edit() (*answer, error) {
 	case in.Enabled.IsSet:
 		f.Enabled = "off"
 	}
-	if enable := f.Enabled == "on" || f.Enabled == "discard"; enable != r.Enabled && f.Enabled != "" {
+	discard := f.Enabled == "discard" && !r.Enabled
+	if enable := f.Enabled == "on"; enable != r.Enabled && f.Enabled != "" && f.Enabled != "discard" {
 		p.Enabled = webhook.Set(enable)
-	}
-	if f.Enabled == "discard" && !r.Enabled {
-		if err := v.discard(); err != nil {
-			return nil, err
-		}
 	}
 	e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, in.Version, p)
 	if errors.Is(err, webhook.ErrConflict) && !v.json {
@@ -126,6 +117,14 @@ func (v *visit) edit() (*answer, error) {
 	if err != nil {
 		return v.refused(f, err)
 	}
+	if discard { // what waits is lost by it: not before the rest is known to be right, and before anything of it is sent
+		if err := v.discard(); err != nil {
+			return nil, err
+		}
+		if e, err = v.d.EnableEndpoint(v.r.Context(), v.account, v.id); err != nil {
+			return nil, err
+		}
+	}
 	r.Endpoint = e
 	return &answer{json: webhookAnswer{v.webhookView(r)}, to: v.id + "?done=saved"}, nil
 }
@@ -134,8 +133,8 @@ type webhookAnswer struct {
 	Webhook *webhookView `json:"webhook"`
 }
 
-// invalid is a refusal of fields.
-func invalid(fields []webhook.FieldError) error {
+// refusedFields is a refusal of fields.
+func refusedFields(fields []webhook.FieldError) error {
 	re := refuse(http.StatusUnprocessableEntity, "invalid", "Please check what you entered.")
 	re.fields = fields
 	return re

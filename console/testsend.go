@@ -3,7 +3,6 @@ package console
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -29,6 +28,7 @@ type previewAnswer struct {
 // A previewView is what a test would send.
 type previewView struct {
 	Event   string `json:"event"`
+	SentAs  string `json:"sent_as"` // the format
 	Payload string `json:"payload"`
 	Curl    string `json:"curl"`
 	Signed  bool   `json:"signed"`
@@ -76,12 +76,9 @@ func (v *visit) typed(f *form, stored webhook.Endpoint) (event string, p webhook
 		return "", p, nil, err
 	}
 	p, wrong := in.patch(stored)
-	if v.json && len(wrong) > 0 {
-		return "", p, nil, invalid(wrong)
-	}
-	f.wrong(wrong)
-	if len(f.Errors) > 0 {
-		return "", p, v.formAnswer(f, http.StatusUnprocessableEntity), nil
+	if len(f.Errors)+len(wrong) > 0 {
+		a, err = v.mistaken(f, p, wrong)
+		return "", p, a, err
 	}
 	event = in.Test
 	if e := with(stored, p); event == "" && len(e.Events) > 0 {
@@ -94,15 +91,21 @@ func (v *visit) typed(f *form, stored webhook.Endpoint) (event string, p webhook
 func (v *visit) testView(event string, a webhook.Attempt) *testView {
 	out := &testView{Delivered: a.Result == webhook.ResultDelivered, Event: event, Attempt: v.attemptView(a, true)}
 	time := took(out.Attempt.TookMS)
+	failed := "It failed after " + time
+	if out.Attempt.TookMS < 1 {
+		failed = "It failed at once"
+	}
 	switch {
 	case out.Delivered:
 		out.Summary = fmt.Sprintf("It works: your endpoint answered %d in %s.", a.Status, time)
+	case a.Class == webhook.ClassFormat:
+		out.Summary = "Nothing was sent: " + a.Error + "."
 	case a.Error != "" && a.Status != 0:
-		out.Summary = fmt.Sprintf("It failed after %s: your endpoint %s.", time, a.Error)
+		out.Summary = fmt.Sprintf("%s: your endpoint %s.", failed, a.Error)
 	case a.Error != "":
-		out.Summary = fmt.Sprintf("It failed after %s: %s.", time, a.Error)
+		out.Summary = fmt.Sprintf("%s: %s.", failed, a.Error)
 	default:
-		out.Summary = fmt.Sprintf("It failed after %s: your endpoint answered %d.", time, a.Status)
+		out.Summary = fmt.Sprintf("%s: your endpoint answered %d.", failed, a.Status)
 	}
 	return out
 }
@@ -138,13 +141,19 @@ func (v *visit) show(f *form, stored webhook.Endpoint) (*answer, error) {
 	if err != nil {
 		return v.refused(f, err)
 	}
-	signed := e.Secret != ""
-	body, more := pretty(req.Body, maxPayload)
-	f.Preview = &previewView{Event: event, Payload: string(req.Body), Signed: signed,
-		Curl: curl(req, !signed && e.HasSecret && !p.Secret.IsSet), Cut: more}
+	var missing []string // signatures of what is stored, which does not come out
+	switch {
+	case e.Secret != "":
+	case e.HasSecret && !p.Secret.IsSet:
+		missing = []string{"Webhook-Signature: v1,SIGNATURE", "X-Webhook-Signature: sha256=SIGNATURE"}
+	case e.PublicKey != "":
+		missing = []string{"Webhook-Signature: v1a,SIGNATURE"}
+	}
+	shown := previewView{Event: event, SentAs: v.d.SentAs(e), Payload: string(req.Body), Signed: e.Secret != "", Curl: curl(req, missing)}
+	f.Preview = &shown
 	a = v.formAnswer(f, 0)
-	a.json = previewAnswer{&previewView{Event: event, Payload: string(req.Body), Curl: f.Preview.Curl, Signed: signed}}
-	f.Preview.Payload = body
+	a.json = previewAnswer{&previewView{shown.Event, shown.SentAs, shown.Payload, shown.Curl, shown.Signed, false}}
+	shown.Payload, shown.Cut = pretty(req.Body, maxPayload)
 	return a, nil
 }
 
@@ -155,12 +164,12 @@ func (v *visit) curl(e webhook.Endpoint, s webhook.Secret, event string) string 
 	if err != nil {
 		return ""
 	}
-	return curl(req, false)
+	return curl(req, nil)
 }
 
-// curl is a command line that sends the request. Where there is a secret that
-// is not at hand, placeholders stand for the signatures.
-func curl(req webhook.Preview, placeholders bool) string {
+// curl is a command line that sends the request. Placeholders are headers that
+// stand for signatures by what is not at hand.
+func curl(req webhook.Preview, placeholders []string) string {
 	var b strings.Builder
 	b.WriteString("curl -i " + quote(req.URL))
 	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
@@ -168,8 +177,8 @@ func curl(req webhook.Preview, placeholders bool) string {
 			b.WriteString(" \\\n  -H " + quote(name+": "+value))
 		}
 	}
-	if placeholders {
-		b.WriteString(" \\\n  -H 'Webhook-Signature: v1,SIGNATURE' \\\n  -H 'X-Webhook-Signature: sha256=SIGNATURE'")
+	for _, header := range placeholders {
+		b.WriteString(" \\\n  -H " + quote(header))
 	}
 	b.WriteString(" \\\n  --data-binary " + quote(string(req.Body)))
 	return b.String()

@@ -11,7 +11,7 @@ var snippetFiles embed.FS
 
 type verifyView struct {
 	Webhook  *webhookView `json:"webhook"`
-	Snippets []snippet    `json:"snippets"`
+	Snippets []snippet    `json:"snippets"` // none for a chat
 	Seconds  string       `json:"-"`
 }
 
@@ -55,5 +55,8 @@ func (v *visit) verify() (*answer, error) {
 		timeout = v.d.Limits(v.account).Timeout
 	}
 	view := &verifyView{Webhook: v.webhookView(r), Snippets: snippets, Seconds: decimal(timeout.Seconds())}
+	if isChat(r.SentAs) {
+		view.Snippets = []snippet{} // there is no receiver that could verify
+	}
 	return &answer{json: view, page: "verify", title: "Verify " + r.Name, data: view}, nil
 }

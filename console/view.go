@@ -80,13 +80,17 @@ type webhookView struct {
 	Name    string   `json:"name"`
 	URL     string   `json:"url"`
 	Events  []string `json:"events"`
+	Format  string   `json:"format"`  // that was chosen; empty has it chosen by the URL
+	SentAs  string   `json:"sent_as"` // that holds
 
 	Enabled        bool   `json:"enabled"`
 	DisabledBy     string `json:"disabled_by"`
 	DisabledReason string `json:"disabled_reason"`
 
-	Signed         bool  `json:"signed"`
-	OldSecretUntil stamp `json:"old_secret_until"` // a rotation lasts until then
+	Signed         bool   `json:"signed"` // by a secret, a key or both
+	HasSecret      bool   `json:"has_secret"`
+	OldSecretUntil stamp  `json:"old_secret_until"` // a rotation lasts until then
+	PublicKey      string `json:"public_key"`       // of the signing key; empty if there is none
 
 	HeaderNames []string `json:"header_names"` // their values are not shown
 	Timeout     float64  `json:"timeout_seconds"`
@@ -108,8 +112,10 @@ type webhookView struct {
 	Pending     int        `json:"pending"`
 	Hours       []hourView `json:"hours"` // the last 24, oldest first
 
-	titles []string
-	hint   string
+	titles  []string
+	format  string // title of SentAs
+	strange bool   // Format is not known here
+	hint    string
 }
 
 type lastView struct {
@@ -136,8 +142,9 @@ func (v *visit) webhookView(r webhook.EndpointRecord) *webhookView {
 	h := r.Health
 	out := &webhookView{
 		ID: r.ID, Version: r.Version, Name: r.Name, URL: r.URL, Events: append([]string{}, r.Events...),
+		Format: r.Format, SentAs: r.SentAs, format: v.formatTitle(r.SentAs),
 		Enabled: r.Enabled, DisabledBy: string(r.DisabledBy), DisabledReason: r.DisabledReason,
-		Signed: r.HasSecret, OldSecretUntil: stamp(r.OldSecretUntil),
+		Signed: r.HasSecret || r.PublicKey != "", HasSecret: r.HasSecret, OldSecretUntil: stamp(r.OldSecretUntil), PublicKey: r.PublicKey,
 		HeaderNames: append([]string{}, slices.Sorted(maps.Keys(r.Headers))...),
 		Timeout:     r.Timeout.Seconds(), MaxInFlight: r.MaxInFlight, PerSecond: r.PerSecond, FIFO: r.FIFO,
 		CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt), ChangedBy: r.ChangedBy,
@@ -149,6 +156,7 @@ func (v *visit) webhookView(r webhook.EndpointRecord) *webhookView {
 	if !v.may(Update) { // it is a credential where it leads to a chat or an automation
 		out.URL = webhook.MaskURL(r.URL)
 	}
+	out.strange = r.Format != "" && !slices.ContainsFunc(v.formats(), func(f formatView) bool { return f.Name == r.Format })
 	out.Status = status(r)
 	out.Summary, out.hint = v.summary(r), hint(r)
 	for _, e := range r.Events {

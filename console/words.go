@@ -176,6 +176,9 @@ func hint(r webhook.EndpointRecord) string {
 	if !r.Enabled || !h.InError {
 		return ""
 	}
+	if h.Last == webhook.LastFailed && h.Status/100 == 3 { // only the whole names the URL to enter
+		return h.Reason + "."
+	}
 	if _, more, ok := strings.Cut(h.Reason, ": "); ok && h.Last == webhook.LastFailed {
 		return more + "."
 	} else if h.Last == webhook.LastFailed {
@@ -267,6 +270,8 @@ func advice(class string, status int) string {
 		return "Check that the server runs, and that its firewall lets requests in."
 	case webhook.ClassTLSExpired, webhook.ClassTLSCert, webhook.ClassTLSWrongHost, webhook.ClassTLSAuthority:
 		return "Renew or mend the certificate. A certificate test of your host shows the same problem."
+	case webhook.ClassFormat, webhook.ClassUnknownFormat:
+		return "Your endpoint has nothing to do with it. Tell us if it goes on."
 	case webhook.ClassStatus:
 		switch {
 		case status == 401 || status == 403:
@@ -300,6 +305,8 @@ var notes = map[string]string{
 	"dismissed":    "Dismissed. It does not count as undelivered any more.",
 	"dismissedall": "Dismissed. Nothing counts as undelivered any more.",
 	"rotated":      "The rotation is over. Only the new secret signs now.",
+	"keymade":      "The key signs from the next delivery on.",
+	"keyremoved":   "Removed. The key signs no more.",
 }
 
 // labels are the words for states.

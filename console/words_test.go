@@ -70,6 +70,9 @@ func TestSummary(t *testing.T) {
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastFailed, At: at, Attempt: 4, Status: 404, Class: "status", FailingSince: at, InError: true,
 			Error: "answered 404: nothing answers at this path, check the URL", Reason: "answered 404: nothing answers at this path, check the URL"}, "error",
 			"Your endpoint answered 404; we gave up at 26 Nov 10:32 UTC after 4 tries.", "nothing answers at this path, check the URL."},
+		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastFailed, At: at, Attempt: 1, Status: 301, Class: "redirect", InError: true,
+			Error: "answered 301 to https://a.example.com/: redirects are not followed", Reason: "answered 301 to https://a.example.com/: redirects are not followed"}, "error",
+			"Your endpoint answered 301; we gave up at 26 Nov 10:32 UTC after 1 try.", "answered 301 to https://a.example.com/: redirects are not followed."},
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastFailed, At: at, Class: "dns", InError: true, Error: "the host name does not exist in DNS: check the URL"}, "error",
 			"We gave up at 26 Nov 10:32 UTC: the host name does not exist in DNS.", ""},
 		{webhook.Endpoint{DisabledBy: webhook.DisabledByEngine, DisabledReason: "answered 410 Gone to all 4 attempts"}, webhook.Health{InError: true}, "disabled", "We disabled it: answered 410 Gone to all 4 attempts.", ""},
@@ -80,6 +83,19 @@ func TestSummary(t *testing.T) {
 		require.Equal(t, c.status, status(r))
 		require.Equal(t, c.says, v.summary(r).String())
 		require.Equal(t, c.hint, hint(r))
+	}
+}
+
+// What a customer reads about a test.
+func TestTestWords(t *testing.T) {
+	v := &visit{console: &console{}}
+	for want, a := range map[string]webhook.Attempt{
+		"It works: your endpoint answered 204 in 120 ms.":                                {Result: webhook.ResultDelivered, Status: 204, Took: 120 * time.Millisecond},
+		"It failed at once: your endpoint answered 500.":                                 {Status: 500, Took: 900 * time.Microsecond},
+		"It failed after 15 s: no answer within 15 s.":                                   {Error: "no answer within 15 s", Took: 15 * time.Second},
+		"Nothing was sent: the event could not be put into the format Slack: no blocks.": {Class: webhook.ClassFormat, Error: "the event could not be put into the format Slack: no blocks"},
+	} {
+		require.Equal(t, want, v.testView("lead.scored", a).Summary)
 	}
 }
 

@@ -235,10 +235,10 @@ func changes(calls map[string]int) int {
 // pages are all paths that a webhook and one of its deliveries have.
 func pages(id string, n int64) (gets, posts []string) {
 	d := fmt.Sprintf("%s/%d", id, n)
-	gets = []string{"", "new", id, id + "/edit", id + "/enable", id + "/delete", id + "/rotate", id + "/recover", id + "/dismiss",
+	gets = []string{"", "new", id, id + "/edit", id + "/enable", id + "/delete", id + "/rotate", id + "/signing-key", id + "/recover", id + "/dismiss",
 		id + "/verify", d, d + "/payload", "openapi.json"}
 	posts = []string{"new", "new/test", "new/preview", id + "/edit", id + "/test", id + "/preview", id + "/enable", id + "/disable",
-		id + "/rotate", id + "/end-rotation", id + "/recover", id + "/dismiss", d + "/resend", d + "/dismiss", id + "/delete"}
+		id + "/rotate", id + "/end-rotation", id + "/signing-key", id + "/remove-signing-key", id + "/recover", id + "/dismiss", d + "/resend", d + "/dismiss", id + "/delete"}
 	return gets, posts
 }
 
