@@ -86,6 +86,7 @@ var rules = []rule{
 	{dirs: "internal/chatpeer"}, // judges what internal/chat makes, and shares nothing with it
 	// What the tests of both SQL stores share.
 	{dirs: "internal/atrest", own: []string{".", "events", "webhooktest"}},
+	{dirs: "internal/consolewalk", own: []string{".", "events", "webhooktest", "console"}},
 	{dirs: "internal/*", own: []string{"internal/*"}, testsExt: []string{testify}},
 	{dirs: "verify", own: []string{"events", "internal/signature"}, tests: []string{"verify/verifytest"}},
 	{dirs: "verify/sqlonce", own: []string{"verify"}},
@@ -101,7 +102,7 @@ var rules = []rule{
 	{
 		dirs: "stores/**", ext: []string{"*"},
 		own:   []string{".", "events", "verify"},
-		tests: []string{"verify/**", "storetest", "webhooktest", "console", "internal/pgserver", "internal/atrest"},
+		tests: []string{"verify/**", "storetest", "webhooktest", "console", "internal/pgserver", "internal/atrest", "internal/consolewalk"},
 	},
 	{
 		dirs: "examples/**", ext: []string{"*"},
