@@ -46,6 +46,8 @@ func TestFormatIsChosenByTheURL(t *testing.T) {
 		require.NoError(t, err, u)
 		require.Equal(t, "", e.Format)
 		require.Equal(t, want, e.SentAs, u)
+		require.Equal(t, want, d.SentAs(webhook.Endpoint{URL: u}), u)
+		require.Equal(t, "teams", d.SentAs(webhook.Endpoint{URL: u, Format: "teams"}))
 		for _, name := range []string{"json", "teams"} { // it is overridden by naming one
 			e, err = d.UpdateEndpoint(t.Context(), account, e.ID, 0, webhook.EndpointPatch{Format: webhook.Set(name)})
 			require.NoError(t, err)

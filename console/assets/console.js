@@ -125,6 +125,11 @@
     if (e.target.name === "events" && test && !("chosen" in test.dataset)) test.value = e.target.value;
   });
 
+  // What "Automatic" is for another URL is known when that was sent.
+  document.addEventListener("input", (e) => {
+    if (e.target.id === "url") document.getElementById("format").options[0].text = "Automatic";
+  });
+
   // Once is enough.
   document.addEventListener("submit", (e) => {
     if (e.target.dataset.sent) return e.preventDefault();
