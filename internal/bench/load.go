@@ -104,7 +104,9 @@ func (l Load) closed(ctx context.Context, s system) func() []emission {
 }
 
 // open returns a function that waits until the next event is due. Events that
-// are late because all callers are busy keep the time that they were due at.
+// are late because all callers are busy, or others came before them, keep the
+// time that they were due at; one whose timer is late, by up to a millisecond on
+// Linux, is due then.
 func (l Load) open(ctx context.Context) func() []emission {
 	due := make(chan []emission, 1<<20)
 	go func() {
@@ -115,8 +117,12 @@ func (l Load) open(ctx context.Context) func() []emission {
 			if l.For > 0 && after > l.For {
 				return
 			}
-			time.Sleep(after - time.Since(began))
-			due <- []emission{{l.endpoint(n), began.Add(after).UnixNano()}}
+			at := began.Add(after)
+			if early := time.Until(at); early > 0 {
+				time.Sleep(early)
+				at = time.Now()
+			}
+			due <- []emission{{l.endpoint(n), at.UnixNano()}}
 		}
 	}()
 	return func() []emission { return <-due }
