@@ -17,7 +17,7 @@ TIME ?= 10s
 SEEDS ?= 200
 FROM ?= 1
 
-.PHONY: test programs lint fuzz sim sim-stores tidy-check receiver-check quickstart crash crash-short bench bench-short
+.PHONY: test programs pictures lint fuzz sim sim-stores tidy-check receiver-check quickstart crash crash-short bench bench-short
 
 # All tests of all modules, with the race detector. Two modules at a time, since
 # many tests wait for real time; what a module says comes when it has ended.
@@ -35,9 +35,9 @@ test: programs
 
 # The programs that tests need beside Go, installed when they are missing, where
 # apt-get and root are there: PostgreSQL and pgbouncer, which tests start
-# themselves, strace, and for receivers in other languages Node 18 or newer with
-# npm, Python with three frameworks, and openssl. A server that WEBHOOK_TEST_POSTGRES names takes the
-# place of the first.
+# themselves, strace, for receivers in other languages Node 18 or newer with npm,
+# Python with three frameworks, and openssl, and for the console Chromium. A
+# server that WEBHOOK_TEST_POSTGRES names takes the place of the first.
 programs:
 	missing=()
 	if [[ -z $${WEBHOOK_TEST_POSTGRES:-} ]] && ! command -v initdb >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
@@ -50,6 +50,7 @@ programs:
 	for m in fastapi uvicorn flask django; do
 		python3 -c "import $$m" 2>/dev/null || /usr/bin/python3 -c "import $$m" 2>/dev/null || missing+=("python3-$$m")
 	done
+	command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
 	if ! (($${#missing[@]})); then exit; fi
 	if ((EUID)) || ! command -v apt-get >/dev/null; then
 		echo "the tests need $${missing[*]}; on Debian and Ubuntu: sudo make programs"
@@ -146,6 +147,10 @@ tidy-check:
 # What it costs a receiver to import package verify.
 receiver-check:
 	go -C internal/tools run ./receivercheck
+
+# The pictures of the console, from examples/console.
+pictures: programs
+	go -C internal/browser test -count=1 -run '^TestPictures$$' . -pictures ../../docs/console
 
 # The library in one run.
 quickstart:

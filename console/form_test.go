@@ -48,6 +48,50 @@ func TestRefusedForm(t *testing.T) {
 	require.Len(t, fields, 3)
 }
 
+// One field that cannot be read hides nothing of what is wrong with the others.
+func TestAllMistakesAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	for _, path := range []string{"new", e.ID + "/edit", "new/test", e.ID + "/test"} {
+		w.store.since()
+		rec := w.post(path, "name", "", "url", "http://crm.example.com/x", "secret", "short", "max_in_flight", "0.5", "test_event", "lead.scored")
+		require.Equal(t, http.StatusUnprocessableEntity, rec.Code)
+		said := text(rec.Body.String())
+		for _, want := range []string{"The name is empty", "The URL has to start with https://. ", "The secret is 5 characters long", "The number is not a whole number"} {
+			require.Contains(t, said, want, path)
+		}
+		require.NotContains(t, said, "The URL The URL")
+		require.Zero(t, changes(w.store.since()))
+	}
+}
+
+// Recovering since a time wants the time: an empty one is not the beginning.
+func TestRecoverWantsTheTime(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 500, "")
+	w.happen(1)
+	w.deliver()
+	rec := w.post(e.ID+"/recover", "since", "custom", "since_time", "")
+	require.Equal(t, http.StatusUnprocessableEntity, rec.Code)
+	require.Contains(t, text(rec.Body.String()), "Enter a time, such as")
+	require.Equal(t, 1, w.stored(e).Health.Undelivered)
+	require.Equal(t, 200, w.post(e.ID+"/recover", "since", "").Code)
+	require.Zero(t, w.stored(e).Health.Undelivered)
+}
+
+// The reason of an error names the URL that a redirect leads to.
+func TestRedirectNamesItsTarget(t *testing.T) {
+	w := newWorld(t, nil)
+	w.network.Handle("old.example.com", http.RedirectHandler("https://new.example.com/hook", http.StatusMovedPermanently))
+	e, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: w.account, Name: "Moved", URL: "https://old.example.com/hook", Events: []string{"lead.scored"}})
+	require.NoError(t, err)
+	w.happen(1)
+	w.deliver()
+	for _, path := range []string{"", e.ID} {
+		require.Regexp(t, `answered 301 to https://new\.example\.com/hook; .*: enter that URL`, w.see(path))
+	}
+}
+
 // The button makes a secret without JavaScript too, and saves nothing.
 func TestGenerate(t *testing.T) {
 	w := newWorld(t, nil)

@@ -20,11 +20,17 @@
   // Puts a new live part in the place of the old one, if it differs, and
   // keeps the focus and what was opened.
   const shown = new WeakMap();
+  const parsed = (html) => {
+    const t = document.createElement("template");
+    t.innerHTML = html;
+    return t.innerHTML.trim();
+  };
+  const said = (root) => new Set([...root.querySelectorAll("[data-news]")].map((el) => el.dataset.news));
   function show(live, html) {
-    if (shown.get(live) === html) return;
-    const first = !shown.has(live);
-    shown.set(live, html);
-    if (first && live.dataset.live && live.innerHTML.trim() === html.trim()) return;
+    const next = parsed(html);
+    if (shown.get(live) === next) return;
+    shown.set(live, next);
+    const before = said(live);
     const focus = live.contains(document.activeElement) ? document.activeElement.id : "";
     const open = [...live.querySelectorAll("details[id][open]")].map((d) => d.id);
     const closed = [...live.querySelectorAll("details[id]:not([open])")].map((d) => d.id);
@@ -32,6 +38,8 @@
     for (const id of open) if (document.getElementById(id)) document.getElementById(id).open = true;
     for (const id of closed) if (document.getElementById(id)) document.getElementById(id).open = false;
     times(live);
+    const news = [...said(live)].filter((text) => !before.has(text)); // for whoever does not see it
+    if (news.length) document.getElementById("news").textContent = news.join(". ");
     if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
   }
 
@@ -149,6 +157,7 @@
     if (e.persisted) for (const f of document.forms) delete f.dataset.sent;
   });
 
+  for (const live of document.querySelectorAll("[data-live]")) shown.set(live, live.innerHTML.trim());
   times(document);
   const live = document.querySelector("[data-live]");
   if (live) watch(live);
@@ -161,5 +170,9 @@
     document.getElementById("since_time").addEventListener("input", () => (custom.checked = true));
   }
   const made = document.querySelector("[data-made]");
-  if (made) history.replaceState(null, "", made.dataset.made); // a reload makes no second one
+  if (made) {
+    const to = new URL(made.dataset.made, location.href);
+    for (const a of document.querySelectorAll("a[href]:not([href^='#'])")) a.href = a.href; // they are relative to here
+    history.replaceState(null, "", to); // a reload makes no second one
+  }
 })();

@@ -78,6 +78,11 @@ var rules = []rule{
 		own: []string{".", "events", "verify/**"},
 	},
 	{
+		// The console in a browser, in a module of its own.
+		dirs: "internal/browser", ext: []string{"*"},
+		own: []string{".", "events", "console", "stores/**"},
+	},
+	{
 		// Transactions of other libraries, in a module of its own.
 		dirs: "internal/handles", ext: []string{"*"},
 		own: []string{".", "events", "stores/**", "internal/pgserver"},
