@@ -72,7 +72,7 @@ func (v *visit) recover() (*answer, error) {
 			return nil, refusedFields([]webhook.FieldError{{Field: "since", Code: "malformed", Message: "is not a time such as 2026-11-26T10:00:00Z; leave it empty for everything"}})
 		}
 		view.Webhook, view.Left, view.Started = v.webhookView(r), r.Health.Undelivered, false
-		view.Wrong = "This is no time. Write it like 2026-11-26T10:00, in UTC."
+		view.Wrong = "Enter a time, such as 2026-11-26T10:00, in UTC."
 		return &answer{status: http.StatusUnprocessableEntity, page: "recover", title: "Send again what " + r.Name + " missed", data: view}, nil
 	}
 	n, err := v.d.Recover(v.r.Context(), v.account, v.id, since, until, recoverStep)

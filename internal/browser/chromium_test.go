@@ -220,24 +220,6 @@ func (b *tab) complain(format string, args ...any) {
 	b.complaints = append(b.complaints, fmt.Sprintf(format, args...))
 }
 
-// forgive drops what was complained of and contains the text; it has to be
-// there.
-func (b *tab) forgive(text string) {
-	b.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var rest []string
-	for _, c := range b.complaints {
-		if !strings.Contains(c, text) {
-			rest = append(rest, c)
-		}
-	}
-	if len(rest) == len(b.complaints) {
-		b.Errorf("nothing was complained of that contains %q: %q", text, b.complaints)
-	}
-	b.complaints = rest
-}
-
 // sent are the requests since the mark.
 func (b *tab) sent(mark int) []request {
 	b.mu.Lock()

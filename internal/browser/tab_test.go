@@ -300,7 +300,9 @@ func (b *tab) download(sel string) (name string, body []byte) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			return filepath.Base(found[0]), body
+			if len(body) > 0 { // its name is there first
+				return filepath.Base(found[0]), body
+			}
 		}
 	}
 	b.Fatal("nothing was downloaded")
