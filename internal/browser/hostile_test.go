@@ -91,7 +91,7 @@ func TestHostileValuesAreText(t *testing.T) {
 	w.settle()
 
 	b := newTab(t, w)
-	b.signIn("Ada")
+	b.as("Ada")
 	page := func(path string) string {
 		t.Helper()
 		b.open(path)

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
+
 	"github.com/autoreach/webhook"
 	"github.com/autoreach/webhook/console"
 	"github.com/autoreach/webhook/events"
@@ -169,6 +171,14 @@ func loginPage() string {
 		page += fmt.Sprintf(`<button name="name" value="%s" id="%[1]s">%[1]s</button>`, name)
 	}
 	return page
+}
+
+// as gives the tab a session of somebody, without the pages of the login.
+func (b *tab) as(name string) {
+	b.Helper()
+	id := rand.Text()
+	sessions.Store(id, name)
+	b.do(send(network.SetCookie, network.SetCookieParams{Name: "session", Value: id, URL: b.origin}))
 }
 
 // signIn signs somebody in and ends at the list of webhooks.
