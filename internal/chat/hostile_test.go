@@ -174,7 +174,7 @@ func fuzz(f *testing.F, render func(Event) ([]byte, error), check func([]byte) e
 	}
 	f.Fuzz(func(t *testing.T, typ, title, data, text string, test bool) {
 		if !json.Valid([]byte(data)) {
-			t.Skip() // never stored
+			return // never stored
 		}
 		for _, data := range [][]byte{[]byte(data), poison([]byte(data), text)} {
 			got, err := render(Event{Type: typ, Title: title, OccurredAt: time.Unix(1795428930, 0), Data: data, Test: test})
