@@ -143,6 +143,14 @@ func (b storeBackoff) wait(ctx context.Context) { wait(ctx, nil, b.curve.NextBac
 // wait waits for a signal, for d, or for the end of ctx, and says whether the
 // signal came.
 func wait(ctx context.Context, signal <-chan struct{}, d time.Duration) bool {
+	if d <= 0 {
+		select {
+		case <-signal:
+			return true
+		default:
+			return false
+		}
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

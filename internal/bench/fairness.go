@@ -99,6 +99,7 @@ func (b *bench) offered(system string, healthy int, rate float64, disturb func(*
 	if b.short {
 		d = b.seconds(12)
 	}
+	d = max(d, time.Second) // in less, nothing may arrive, and there is nothing to compare
 	c, err := b.started(system, 100)
 	if err != nil {
 		return seen{}, err
