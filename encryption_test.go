@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -114,21 +115,26 @@ func TestEncryptionAtRest(t *testing.T) {
 	})
 }
 
-// recording keeps what a store is given.
+// recording keeps what a store is given, by emitters and the engine at once.
 type recording struct {
 	webhook.Store
+	mu   sync.Mutex
 	text strings.Builder
 }
 
 func (s *recording) Append(ctx context.Context, events []webhook.EventRecord) ([]webhook.Appended, error) {
+	s.mu.Lock()
 	fmt.Fprintf(&s.text, "%+q", events)
+	s.mu.Unlock()
 	return s.Store.Append(ctx, events)
 }
 
 func (s *recording) Settle(ctx context.Context, o []webhook.Outcome, r []webhook.Return) (webhook.Settled, error) {
+	s.mu.Lock()
 	for _, x := range o {
 		fmt.Fprintf(&s.text, "%+v %s", x, x.Attempt.Response)
 	}
+	s.mu.Unlock()
 	return s.Store.Settle(ctx, o, r)
 }
 
