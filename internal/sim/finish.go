@@ -13,7 +13,7 @@ func (w *world) calmDown() {
 	w.calm = true
 	w.mu.Unlock()
 	w.steps.Wait()
-	w.late.Wait()
+	w.allArrived()
 	for i := range w.slots {
 		p := w.take(i, "ends")
 		if p == nil {
@@ -26,7 +26,7 @@ func (w *world) calmDown() {
 		}
 		w.stop(p, false)
 	}
-	w.late.Wait()
+	w.allArrived()
 }
 
 // finish lets one process deliver what is left. Nobody emits, and nobody tells

@@ -23,7 +23,6 @@ type world struct {
 
 	background sync.WaitGroup // processes
 	steps      sync.WaitGroup
-	late       sync.WaitGroup // calls that arrive late
 
 	order sync.Mutex // held by whoever calls the store, unless calls may overlap; before mu
 
@@ -32,6 +31,8 @@ type world struct {
 	lives      int        // processes so far
 	calm       bool       // faults have ended
 	over       bool       // receivers are as they will be for ever
+	late       int        // calls that arrive late
+	landed     sync.Cond  // one of them did
 	lanes      map[string]*lane
 	laneList   []*lane
 	offered    map[string]*event // what an Append is about to store, or has stored
@@ -78,6 +79,7 @@ func Run(plan *Plan, open func() webhook.Store) *Report {
 		byBody: map[*byte]*handing{}, asked: map[webhook.Hold]time.Time{}, pauseSeq: 1, refused: map[string]bool{},
 		deadlines: map[*lane]time.Time{}, broken: map[string]int{},
 	}
+	w.landed.L = &w.mu
 	for _, e := range plan.Endpoints {
 		w.net.Handle(e.Host, http.HandlerFunc(w.receive))
 	}
@@ -239,11 +241,25 @@ func (w *world) stop(p *process, clean bool) {
 func (w *world) later(d time.Duration, do func()) {
 	w.mu.Lock()
 	w.counts.Late++
+	w.late++
 	w.mu.Unlock()
-	w.late.Go(func() {
+	go func() {
 		time.Sleep(d)
 		do()
-	})
+		w.mu.Lock()
+		w.late--
+		w.landed.Broadcast()
+		w.mu.Unlock()
+	}()
+}
+
+// allArrived waits for calls that arrive late. There may be new ones meanwhile.
+func (w *world) allArrived() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.late > 0 {
+		w.landed.Wait()
+	}
 }
 
 // running returns the process of a slot, or of another slot while that is down.
