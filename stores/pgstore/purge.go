@@ -131,6 +131,7 @@ func (s *Store) bury(ctx context.Context, n int) (total int, err error) {
 		t.value(&total, "buryLog", lane, n)
 		t.exec("buryLane", lane)
 		t.count(&total, "buryRest", lane)
+		t.exec("reopen", lane)
 		return nil
 	})
 	return total, err

@@ -124,8 +124,7 @@ SELECT count(*) FROM g;
 DELETE FROM webhook.lanes WHERE lane = $1;
 
 -- name: buryRest
--- Done when nothing is left; the endpoint's health went first, so that no late
--- settle brings anything back.
+-- The endpoint's health went first, so that no late settle brings anything back.
 WITH h AS (
   DELETE FROM webhook.hours WHERE lane = $1
 ), m AS (
@@ -133,8 +132,13 @@ WITH h AS (
 ), a AS (
   DELETE FROM webhook.attempts WHERE lane = $1
 )
-DELETE FROM webhook.graves g WHERE g.lane = $1
-  AND NOT EXISTS (SELECT FROM webhook.queue q WHERE q.lane = $1) AND NOT EXISTS (SELECT FROM webhook.log x WHERE x.lane = $1);
+DELETE FROM webhook.graves g WHERE g.lane = $1;
+
+-- name: reopen
+-- More is left, or an append that was under way has left rows. A sweep may have
+-- seen the grave before it went; those that come now wait, and dig another one.
+INSERT INTO webhook.graves (lane) SELECT $1::bigint
+WHERE EXISTS (SELECT FROM webhook.queue q WHERE q.lane = $1) OR EXISTS (SELECT FROM webhook.log x WHERE x.lane = $1);
 
 -- name: buryHealth
 DELETE FROM webhook.health WHERE lane = $1;
