@@ -72,12 +72,19 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 	}
 	d.append = group.New(maxBatch, d.appendInTime)
 	d.append.Split = isRefusal
+	if d.exclusive == nil { // such a store has one writer
+		d.append.Beside = besideBatch
+	}
 	return d, nil
 }
 
 // maxBatch is how many events one EmitBatch, and one commit of the emits of
 // many callers, may hold.
 const maxBatch = 1000
+
+// besideBatch is how many events must wait for a second commit to begin beside
+// one that is under way.
+const besideBatch = 32
 
 // isRefusal says whether a store's error is one of the sentinels that say
 // that nothing was done.

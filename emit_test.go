@@ -50,6 +50,7 @@ func TestEmitRefusesBeforeAnythingIsWritten(t *testing.T) {
 		"nil data":      {func(e *Event) { e.Data = nil }, "data", "wrong_type"},
 		"nil pointer":   {func(e *Event) { e.Data = (*events.LeadScoredData)(nil) }, "data", "wrong_type"},
 		"broken JSON":   {func(e *Event) { e.Data = json.RawMessage(`{"lead":`) }, "data", "wrong_type"},
+		"JSON's null":   {func(e *Event) { e.Data = json.RawMessage(" null\n") }, "data", "wrong_type"},
 		"JSON's types":  {func(e *Event) { e.Data = json.RawMessage(`{"lead":7}`) }, "data", "wrong_type"},
 		"not a number":  {func(e *Event) { e.Type, e.Data = "number.crunched", custom{F: math.NaN()} }, "data", "not_encodable"},
 		"panics":        {func(e *Event) { e.Type, e.Data = "bomb.ticked", bomb{true} }, "data", "not_encodable"},

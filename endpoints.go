@@ -121,7 +121,10 @@ func (d *Dispatcher) UpdateEndpoint(ctx context.Context, account, id string, ver
 	return d.UpdateEndpointTx(ctx, d.store, account, id, version, p)
 }
 
-// UpdateEndpointTx is UpdateEndpoint as a part of the caller's transaction.
+// UpdateEndpointTx is UpdateEndpoint as a part of the caller's transaction. Where
+// it disables an endpoint, requests of this process are cut off at once: if the
+// transaction is rolled back, they are made again within a lease
+// ([Options.Lease]).
 func (d *Dispatcher) UpdateEndpointTx(ctx context.Context, tx Tx, account, id string, version int64, p EndpointPatch) (Endpoint, error) {
 	return d.change(ctx, tx, account, id, version, func(e *Endpoint) error {
 		p.apply(e)
@@ -186,9 +189,10 @@ func (d *Dispatcher) DeleteEndpoint(ctx context.Context, account, id string) err
 	return d.DeleteEndpointTx(ctx, d.store, account, id)
 }
 
-// DeleteEndpointTx is DeleteEndpoint as a part of the caller's transaction.
-// Nothing is kept of a deleted endpoint: a row of the caller's own, written in
-// that transaction, can say who deleted it.
+// DeleteEndpointTx is DeleteEndpoint as a part of the caller's transaction, and
+// cuts off requests as [Dispatcher.UpdateEndpointTx] does. Nothing is kept of a
+// deleted endpoint: a row of the caller's own, written in that transaction, can
+// say who deleted it.
 func (d *Dispatcher) DeleteEndpointTx(ctx context.Context, tx Tx, account, id string) error {
 	if err := tx.DeleteEndpoint(ctx, account, id); err != nil {
 		return err

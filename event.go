@@ -18,7 +18,11 @@ import (
 type Event struct {
 	Account string    // whose event it is; required
 	Type    EventType // one of the dispatcher's catalogue; required
-	Data    any       // of the Go type registered for Type, or a pointer to it, or json.RawMessage
+
+	// Data is of the Go type registered for Type, or a pointer to it, or a
+	// json.RawMessage that decodes as that type. Raw JSON is sent as it is given:
+	// whoever emits it sees to it that no field is missing.
+	Data any
 
 	// OccurredAt is the payload's timestamp; zero means now.
 	OccurredAt time.Time
@@ -160,6 +164,9 @@ func (d *Dispatcher) acceptData(t events.Type, data any) error {
 	raw, ok := data.(json.RawMessage)
 	if !ok {
 		return t.Accepts(data)
+	}
+	if bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
+		return errors.New("is null")
 	}
 	var syntax *json.SyntaxError
 	switch err := json.Unmarshal(raw, t.New()); {

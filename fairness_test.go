@@ -1,9 +1,11 @@
 package webhook_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,5 +165,79 @@ func TestRevived(t *testing.T) {
 			require.LessOrEqual(t, n, 400, "4 at a time of 10 ms each, in second %d", s)
 		}
 		require.LessOrEqual(t, back.atMost(), 4)
+	})
+}
+
+// slowSettle is a store that takes a second for each step of settling.
+type slowSettle struct{ *webhook.MemoryStore }
+
+func (s slowSettle) Settle(ctx context.Context, o []webhook.Outcome, r []webhook.Return) (webhook.Settled, error) {
+	time.Sleep(time.Second)
+	return s.MemoryStore.Settle(ctx, o, r)
+}
+
+// A store that settles more slowly than endpoints answer has always more to
+// settle than fits into one step. What is given back does not wait for the end
+// of that.
+func TestReturnsWhileMuchIsSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Lease: 5 * time.Minute})
+		var err error
+		w.d, err = webhook.New(slowSettle{w.store}, &w.opts)
+		require.NoError(t, err)
+		for i := range 40 {
+			w.endpoint(fmt.Sprintf("h%d.example.com", i), func(e *webhook.Endpoint) { e.Events = []webhook.EventType{events.LeadCreated} }, nil)
+		}
+		_, quiet := w.endpoint("quiet.example.com", nil, nil)
+		w.emitOf(300, account, events.LeadCreated, events.LeadCreatedData{})
+		w.run()
+		w.emit(1)
+		time.Sleep(4500 * time.Millisecond) // what came of it is settled
+		require.Len(t, quiet.requests(), 1)
+		w.emit(1)
+		time.Sleep(4 * time.Second)
+		require.Len(t, quiet.requests(), 2)
+		st, err := w.d.Stats(t.Context())
+		require.NoError(t, err)
+		require.Greater(t, st.Pending, 1000, "the test is over before it begins")
+	})
+}
+
+// An endpoint that asks for a pause gets it, also where another request of its
+// goes on for so long that the lane would have been kept for its sake.
+func TestPauseOutlastsAnOverdueRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightTotal: 16})
+		for i := range 30 { // more than there are slots for
+			w.endpoint(fmt.Sprintf("h%d.example.com", i), func(e *webhook.Endpoint) { e.Events = []webhook.EventType{events.LeadCreated} }, slow(200*time.Millisecond))
+		}
+		_, rc := w.endpoint("busy.example.com", nil, slow(10*time.Millisecond))
+		w.emit(400)
+		w.run()
+		time.Sleep(300 * time.Millisecond) // four at a time
+		var asked atomic.Int32
+		rc.set(func(n int, rw http.ResponseWriter, r *http.Request) {
+			switch asked.Add(1) {
+			case 1:
+				time.Sleep(time.Second)
+				rw.Header().Set("Retry-After", "3600")
+				rw.WriteHeader(http.StatusTooManyRequests)
+			case 2:
+				slow(10*time.Second)(n, rw, r)
+			case 3, 4:
+				slow(900*time.Millisecond)(n, rw, r)
+			}
+		})
+		time.Sleep(100 * time.Millisecond)
+		require.Equal(t, int32(4), asked.Load())
+		w.emitOf(100, account, events.LeadCreated, events.LeadCreatedData{})
+		time.Sleep(300 * time.Millisecond)
+		w.pause(webhook.Pause{Type: events.MeetingBooked}) // it looks at all its lanes: this one was held for long enough
+		time.Sleep(8 * time.Second)
+		require.Equal(t, int32(4), asked.Load())
+		time.Sleep(30 * time.Minute)
+		require.Equal(t, int32(4), asked.Load())
+		time.Sleep(31 * time.Minute)
+		require.Greater(t, asked.Load(), int32(4))
 	})
 }

@@ -316,6 +316,18 @@ func TestTestSend(t *testing.T) {
 		require.NoError(t, err)
 		_, err = under.Test(t.Context(), account, e.ID, events.LeadCreated, webhook.EndpointPatch{})
 		require.NoError(t, err, "what was stored under older rules can be tested")
+		kept, err := w.store.Endpoints(t.Context(), webhook.EndpointQuery{Account: account})
+		require.NoError(t, err)
+		stored := kept[0].Endpoint
+		stored.URL = "https://10.0.0.1/"
+		stored, err = w.store.PutEndpoint(t.Context(), stored, 0)
+		require.NoError(t, err)
+		a, err = under.Test(t.Context(), account, e.ID, events.LeadCreated, webhook.EndpointPatch{})
+		require.NoError(t, err, "what became of it is told as of a delivery")
+		require.Equal(t, webhook.ClassAddress, a.Class)
+		stored.URL = e.URL
+		_, err = w.store.PutEndpoint(t.Context(), stored, 0)
+		require.NoError(t, err)
 
 		for range 8 {
 			_, err = w.d.Test(t.Context(), account, e.ID, events.LeadScored, webhook.EndpointPatch{})

@@ -82,7 +82,7 @@ func (e *engine) fenceOff() (lost []string) {
 		f.overdue = true
 		f.lane.overdue++
 		e.budget.Overdue(f.ticket)
-		if l := f.lane; l.tenured { // it would do nothing else until the answer comes
+		if l := f.lane; l.tenured && l.rest == 0 { // it would do nothing else until the answer comes
 			l.leaving, l.tenured, l.hungry = false, false, true
 			e.advance(l, now)
 		}

@@ -28,9 +28,9 @@ func (d *Dispatcher) Run(ctx context.Context) (err error) {
 		d.client.CloseIdle()
 	}()
 	if x := d.exclusive; x != nil {
-		unlock, err := x.Lock(ctx)
-		if err != nil {
-			return fmt.Errorf("webhook: Run: %w", err)
+		unlock, refused := x.Lock(ctx)
+		if refused != nil {
+			return fmt.Errorf("webhook: Run: %w", refused)
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 	}

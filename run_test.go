@@ -405,3 +405,19 @@ func TestUnreadableEventIsDead(t *testing.T) {
 		require.Equal(t, 1, w.record(e).Health.Undelivered)
 	})
 }
+
+// halfLocked is a store whose lock cannot be given back.
+type halfLocked struct{ *webhook.MemoryStore }
+
+func (halfLocked) Lock(context.Context) (func() error, error) {
+	return func() error { return errFlaky }, nil
+}
+
+// Run says that a lock could not be given back.
+func TestUnlockFails(t *testing.T) {
+	d, err := webhook.New(halfLocked{webhook.NewMemoryStore(nil)}, nil)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.ErrorIs(t, d.Run(ctx), errFlaky)
+}

@@ -45,16 +45,15 @@ func (e *engine) settleLoop(ctx context.Context) {
 	}
 }
 
-// unsettled takes what is queued.
+// unsettled takes what is queued. All outcomes of a lane that is returned are
+// settled already, so a return need not wait for those of others.
 func (e *engine) unsettled() ([]Outcome, []Return) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	outcomes, returns := e.outcomes, e.returns
-	if len(outcomes) > settleBatch { // a lane is returned after its outcomes
-		outcomes, returns = outcomes[:settleBatch:settleBatch], nil
-		e.outcomes = e.outcomes[settleBatch:]
-	} else {
-		e.outcomes, e.returns = nil, nil
+	e.outcomes, e.returns = nil, nil
+	if len(outcomes) > settleBatch {
+		outcomes, e.outcomes = outcomes[:settleBatch:settleBatch], outcomes[settleBatch:]
 	}
 	e.settling = len(outcomes)+len(returns) > 0
 	return outcomes, returns

@@ -59,6 +59,9 @@ func (d *Dispatcher) test(ctx context.Context, limit string, e Endpoint, t Event
 	if unsent := (*formatError)(nil); errors.As(err, &unsent) {
 		return Attempt{N: 1, Result: ResultFailed, Class: ClassFormat, Error: unsent.Error()}, nil
 	}
+	if unsent := (*targetError)(nil); errors.As(err, &unsent) { // what is stored may not be allowed any more
+		return Attempt{N: 1, Result: ResultFailed, Class: unsent.class, Error: unsent.Error()}, nil
+	}
 	if err != nil {
 		return Attempt{}, err
 	}
@@ -109,6 +112,14 @@ func (d *Dispatcher) kind(t EventType) (events.Type, error) {
 	return kind, nil
 }
 
+// A targetError is why nothing can be sent to an endpoint, as a delivery says it.
+type targetError struct {
+	error
+	class string
+}
+
+func (e *targetError) Unwrap() error { return e.error }
+
 // testRequest is the request of a test send.
 func (d *Dispatcher) testRequest(ctx context.Context, e Endpoint, kind events.Type) (exchange.Request, error) {
 	body, err := payload(kind.Name, time.Now(), kind.Sample())
@@ -117,7 +128,7 @@ func (d *Dispatcher) testRequest(ctx context.Context, e Endpoint, kind events.Ty
 	}
 	target := d.newTarget(e)
 	if target.err != nil {
-		return exchange.Request{}, target.err
+		return exchange.Request{}, &targetError{target.err, target.class}
 	}
 	eventID := "test_" + newID()
 	out, err := d.render(target.format, eventID, e.Account, kind.Name, body, true)

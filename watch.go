@@ -22,7 +22,9 @@ func (e *engine) watchLoop(ctx context.Context) {
 }
 
 func (e *engine) watchPauses(ctx context.Context) {
-	p, err := e.store.Pauses(ctx)
+	call, cancel := e.call(ctx)
+	p, err := e.store.Pauses(call)
+	cancel()
 	if e.failed(ctx, "pauses", err) {
 		return
 	}
@@ -41,7 +43,9 @@ func (e *engine) watchPauses(ctx context.Context) {
 // purgeLoop forgets what is past its age.
 func (e *engine) purgeLoop(ctx context.Context) {
 	for ctx.Err() == nil {
-		n, err := e.d.Purge(ctx, purgeChunk)
+		call, cancel := context.WithTimeout(ctx, purgeInterval)
+		n, err := e.d.Purge(call, purgeChunk)
+		cancel()
 		if e.failed(ctx, "purge", err) || n == 0 {
 			wait(ctx, nil, jitter(purgeInterval))
 		}
@@ -51,6 +55,7 @@ func (e *engine) purgeLoop(ctx context.Context) {
 // newsLoop tells the host of changes, one at a time.
 func (e *engine) newsLoop(ctx context.Context) {
 	for {
+		ended := ctx.Err() != nil // before the look: what comes later is of a later loop
 		e.mu.Lock()
 		news := e.news
 		e.news = nil
@@ -61,7 +66,7 @@ func (e *engine) newsLoop(ctx context.Context) {
 		if len(news) > 0 {
 			continue
 		}
-		if ctx.Err() != nil {
+		if ended {
 			return
 		}
 		wait(ctx, e.newsSignal, longSleep)

@@ -63,7 +63,8 @@ func (v *visit) editForm() (*answer, error) {
 // formOf is the form of a stored webhook.
 func (v *visit) formOf(r webhook.EndpointRecord) *form {
 	f := &form{Webhook: v.webhookView(r), Limits: v.d.Limits(v.account), Version: r.Version,
-		Name: r.Name, URL: r.URL, Events: r.Events, Format: r.Format, FIFO: r.FIFO, Enabled: "on"}
+		Name: r.Name, Events: r.Events, Format: r.Format, FIFO: r.FIFO, Enabled: "on"}
+	f.URL = f.Webhook.URL // as much of it as the role shows
 	if !r.Enabled {
 		f.Enabled = "off"
 	}
@@ -86,7 +87,7 @@ func decimal(n float64) string {
 }
 
 func (v *visit) formAnswer(f *form, status int) *answer {
-	title := "Add webhook"
+	title := "Add Webhook"
 	if f.Webhook != nil {
 		title = "Edit " + f.Webhook.Name
 	}
@@ -317,6 +318,9 @@ func (f *form) Signs() bool {
 
 // HasSecret says whether a secret is stored.
 func (f *form) HasSecret() bool { return f.Webhook != nil && f.Webhook.HasSecret }
+
+// Locked says whether the operator has disabled it.
+func (f *form) Locked() bool { return f.Webhook != nil && f.Webhook.Locked() }
 
 // Strange is a stored format that this process does not know; it can be kept.
 func (f *form) Strange() string {

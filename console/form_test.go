@@ -213,12 +213,43 @@ func TestTestSend(t *testing.T) {
 	rec = w.post("new/test", "url", "https://localhost/", "name", "x", "events", "lead.scored")
 	require.Equal(t, 422, rec.Code)
 	require.Contains(t, text(rec.Body.String()), "Nothing was sent")
-	clear(w.header)
 	for range 12 {
 		rec = w.post(e.ID+"/test", typed...)
 	}
 	require.Equal(t, http.StatusTooManyRequests, rec.Code)
-	require.Contains(t, text(rec.Body.String()), "10 in the last minute is the limit")
+	require.Contains(t, text(rec.Body.String()), "10 in the last minute is the limit", "in the place of the result, too")
+	require.NotContains(t, rec.Body.String(), "<html")
+	clear(w.header)
+	require.Contains(t, text(w.post(e.ID+"/test", typed...).Body.String()), "10 in the last minute is the limit")
+}
+
+// What we disabled, the customer cannot enable.
+func TestLocked(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	_, err := w.d.DisableEndpoint(t.Context(), "acme", e.ID, webhook.DisabledByOperator)
+	require.NoError(t, err)
+	for _, path := range []string{"", e.ID, e.ID + "/edit"} {
+		page := w.get(path).Body.String()
+		require.NotContains(t, page, "/enable", path)
+		require.NotContains(t, page, `name="enabled"`, path)
+	}
+	require.Contains(t, w.see(""), "Disabled by us. Please contact support.")
+	for _, waiting := range []string{"send", "discard"} {
+		require.Equal(t, 409, w.post(e.ID+"/enable", "waiting", waiting).Code)
+		require.Equal(t, "locked", w.api("POST", e.ID+"/edit", `{"enabled":true,"waiting":"`+waiting+`"}`, 409)["error"].(map[string]any)["code"])
+	}
+	require.Equal(t, 303, w.post(e.ID+"/edit", "name", "Renamed", "url", e.URL, "events", "lead.scored").Code)
+	require.False(t, w.stored(e).Enabled)
+	require.Equal(t, "Renamed", w.stored(e).Name)
+}
+
+// null is no way to disable a webhook.
+func TestEnabledNull(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	w.api("POST", e.ID+"/edit", `{"enabled":null}`, 422)
+	require.True(t, w.stored(e).Enabled)
 }
 
 // Enabling asks what shall become of what waited, and does that.

@@ -27,7 +27,7 @@ type input struct {
 	MaxInFlight webhook.Field[int]                `json:"max_in_flight"`
 	PerSecond   webhook.Field[float64]            `json:"per_second"`
 	FIFO        webhook.Field[bool]               `json:"in_order"`
-	Enabled     webhook.Field[bool]               `json:"enabled"`
+	Enabled     webhook.Field[*bool]              `json:"enabled"`
 
 	Generate bool `json:"generate_secret"` // make a secret, and return it this once
 

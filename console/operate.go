@@ -40,6 +40,9 @@ func (v *visit) enable() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := locked(r); err != nil {
+		return nil, err
+	}
 	switch {
 	case in.Waiting == "discard":
 		if err := v.discard(); err != nil {
@@ -53,6 +56,14 @@ func (v *visit) enable() (*answer, error) {
 	}
 	e, err := v.d.EnableEndpoint(v.r.Context(), v.account, v.id)
 	return v.changed(r, e, err, "enabled")
+}
+
+// locked refuses to enable what the operator has disabled.
+func locked(r webhook.EndpointRecord) error {
+	if r.Enabled || r.DisabledBy != webhook.DisabledByOperator {
+		return nil
+	}
+	return refuse(http.StatusConflict, "locked", "We disabled %s, so it cannot be enabled here. Please contact support.", r.Name)
 }
 
 func (v *visit) disable() (*answer, error) {
@@ -124,14 +135,19 @@ func (v *visit) dismiss() (*answer, error) {
 
 // dismissOne takes one delivery out of the count, or gives it up if it waits.
 func (v *visit) dismissOne() (*answer, error) {
-	if _, _, err := v.deliveryRecord(); err != nil {
+	_, r, err := v.deliveryRecord()
+	if err != nil {
 		return nil, err
+	}
+	done := "dismissed"
+	if r.State == webhook.StatePending {
+		done = "discarded"
 	}
 	n, err := v.d.Dismiss(v.r.Context(), webhook.DeliveryQuery{Account: v.account, Endpoint: v.id, IDs: []int64{v.n}, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
-	return &answer{json: doneView{n, false}, to: v.id + "?done=dismissed"}, nil
+	return &answer{json: doneView{n, false}, to: v.id + "?done=" + done}, nil
 }
 
 type resentView struct {
@@ -145,7 +161,7 @@ func (v *visit) resend() (*answer, error) {
 		return nil, err
 	}
 	if !v.resends.allow(v.account) {
-		return nil, refuse(http.StatusTooManyRequests, "busy", "That were %d resends within a minute. Wait a moment, or recover everything since a time in one go.", resendsPerMinute)
+		return nil, refuse(http.StatusTooManyRequests, "busy", "You sent %d again within a minute. Wait a moment, or use Send again on the webhook's page for all of them.", resendsPerMinute)
 	}
 	n, err := v.d.Resend(v.r.Context(), v.account, v.n)
 	switch {

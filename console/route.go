@@ -28,7 +28,7 @@ var routes = map[string]route{
 	"new/test":                {change: Test, post: (*visit).testNew},
 	"{id}":                    {action: View, get: (*visit).webhook},
 	"{id}/edit":               {action: Update, get: (*visit).editForm, change: Update, post: (*visit).edit},
-	"{id}/preview":            {change: View, post: (*visit).preview},
+	"{id}/preview":            {change: Update, post: (*visit).preview},
 	"{id}/test":               {change: Test, post: (*visit).test},
 	"{id}/enable":             {action: Update, get: (*visit).enableQuestion, change: Update, post: (*visit).enable},
 	"{id}/disable":            {change: Update, post: (*visit).disable},

@@ -88,8 +88,11 @@ func (v *visit) edit() (*answer, error) {
 	if len(f.Errors)+len(wrong) > 0 {
 		return v.mistaken(f, p, wrong)
 	}
+	if in.Enabled.IsSet && in.Enabled.Value == nil {
+		return nil, refusedFields([]webhook.FieldError{{Field: "enabled", Code: "required", Message: "is null; send true or false, or leave it out"}})
+	}
 	switch {
-	case in.Enabled.IsSet && in.Enabled.Value: // JSON
+	case in.Enabled.IsSet && *in.Enabled.Value: // JSON
 		f.Enabled = map[string]string{"discard": "discard", "send": "on"}[in.Waiting]
 		if f.Enabled == "" && r.Pending == 0 {
 			f.Enabled = "on"
@@ -99,6 +102,11 @@ func (v *visit) edit() (*answer, error) {
 		}
 	case in.Enabled.IsSet:
 		f.Enabled = "off"
+	}
+	if f.Enabled == "on" || f.Enabled == "discard" {
+		if err := locked(r); err != nil {
+			return nil, err
+		}
 	}
 	discard := f.Enabled == "discard" && !r.Enabled
 	if enable := f.Enabled == "on"; enable != r.Enabled && f.Enabled != "" && f.Enabled != "discard" {

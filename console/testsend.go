@@ -3,6 +3,8 @@ package console
 import (
 	"fmt"
 	"maps"
+	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -47,6 +49,9 @@ func (v *visit) test() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !v.may(Update) {
+		return v.tryStored(r)
+	}
 	return v.try(v.formOf(r), r.Endpoint, func(event string, p webhook.EndpointPatch) (webhook.Attempt, error) {
 		return v.d.Test(v.r.Context(), v.account, v.id, event, p)
 	})
@@ -64,6 +69,31 @@ func (v *visit) try(f *form, stored webhook.Endpoint, send func(string, webhook.
 	}
 	f.Result = v.testView(event, attempt)
 	a = v.formAnswer(f, 0)
+	a.json = testAnswer{f.Result}
+	return a, nil
+}
+
+// tryStored is for who may test and not change: sent elsewhere, a test would
+// show what the webhook's headers hold.
+func (v *visit) tryStored(r webhook.EndpointRecord) (*answer, error) {
+	in, err := v.read()
+	if err != nil {
+		return nil, err
+	}
+	event := in.Test
+	if event == "" {
+		event = r.Events[0]
+	}
+	if in.Test = ""; !reflect.ValueOf(in).IsZero() {
+		return nil, refuse(http.StatusForbidden, "forbidden", "You may test this webhook as it is saved, and not change it. Send no more than the event of the test.")
+	}
+	attempt, err := v.d.Test(v.r.Context(), v.account, v.id, event, webhook.EndpointPatch{})
+	if err != nil {
+		return nil, err
+	}
+	f := v.formOf(r)
+	f.Result = v.testView(event, attempt)
+	a := v.formAnswer(f, 0)
 	a.json = testAnswer{f.Result}
 	return a, nil
 }

@@ -177,6 +177,11 @@ func (w *webhookView) Another() string {
 	return w.LastReason
 }
 
+// Locked says that the operator has disabled it: the customer cannot enable it.
+func (w *webhookView) Locked() bool {
+	return !w.Enabled && w.DisabledBy == string(webhook.DisabledByOperator)
+}
+
 // Hint says more about the error status.
 func (w *webhookView) Hint() string { return w.hint }
 

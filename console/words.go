@@ -126,8 +126,10 @@ func status(r webhook.EndpointRecord) string {
 		return "disabled"
 	case r.Health.InError:
 		return "error"
-	case !r.Health.FailingSince.IsZero():
+	case !r.Health.FailingSince.IsZero() && r.Pending > 0:
 		return "retrying"
+	case !r.Health.FailingSince.IsZero(): // what it was about was given up otherwise
+		return "failing"
 	case r.Health.Last == webhook.LastNever:
 		return "new"
 	}
@@ -136,26 +138,39 @@ func status(r webhook.EndpointRecord) string {
 
 // summary says how a webhook is doing.
 func (v *visit) summary(r webhook.EndpointRecord) sentence {
-	h := r.Health
-	if !r.Enabled {
-		switch r.DisabledBy {
-		case webhook.DisabledByEngine:
-			return say("We disabled it: ", r.DisabledReason, ".")
-		case webhook.DisabledByOperator:
-			return say("Disabled by us. Please contact support.")
-		}
-		return say("Disabled. It gets no events until it is enabled again.")
+	var why sentence
+	switch {
+	case r.Enabled:
+		return v.last(r)
+	case r.DisabledBy == webhook.DisabledByEngine:
+		why = say("We disabled it: ", r.DisabledReason, ".")
+	case r.DisabledBy == webhook.DisabledByOperator:
+		why = say("Disabled by us. Please contact support.")
+	default:
+		why = say("Disabled. It gets no events until it is enabled again.")
 	}
+	if r.Health.Last == webhook.LastNever {
+		return why
+	}
+	return append(append(why, say(" ")...), v.last(r)...)
+}
+
+// last says what came of the last attempt.
+func (v *visit) last(r webhook.EndpointRecord) sentence {
+	h := r.Health
 	answered, what := happened(h.Status, h.Class, h.Error)
 	switch h.Last {
 	case webhook.LastDelivered:
 		return say("Delivered at ", h.At, "; your endpoint answered ", h.Status, ".")
 	case webhook.LastRetrying:
-		next := fmt.Sprintf(" (try %d of %d).", h.Attempt+1, v.d.Limits(v.account).Attempts)
+		out := say("Failed at ", h.At, ": ", what)
 		if answered {
-			return say("Your endpoint ", what, " at ", h.At, "; we try again at ", h.NextAt, next)
+			out = say("Your endpoint ", what, " at ", h.At)
 		}
-		return say("Failed at ", h.At, ": ", what, "; we try again at ", h.NextAt, next)
+		if !r.Enabled || r.Pending == 0 { // what it was about waits, or has ended otherwise
+			return append(out, say(".")...)
+		}
+		return append(out, say("; we try again at ", h.NextAt, fmt.Sprintf(" (try %d of %d).", h.Attempt+1, v.d.Limits(v.account).Attempts))...)
 	case webhook.LastFailed:
 		tries := ""
 		if h.Attempt > 0 {
@@ -166,6 +181,9 @@ func (v *visit) summary(r webhook.EndpointRecord) sentence {
 		}
 		return say("We gave up at ", h.At, tries, ": ", what, ".")
 	}
+	if r.Pending > 0 || h.InError {
+		return say("Nothing was sent yet.")
+	}
 	return say("Nothing was sent yet. It waits for its first event.")
 }
 
@@ -173,7 +191,7 @@ func (v *visit) summary(r webhook.EndpointRecord) sentence {
 // not have it.
 func hint(r webhook.EndpointRecord) string {
 	h := r.Health
-	if !r.Enabled || !h.InError {
+	if !h.InError || h.Reason == "" {
 		return ""
 	}
 	if h.Last == webhook.LastFailed && h.Status/100 == 3 { // only the whole names the URL to enter
@@ -237,7 +255,7 @@ func (v *visit) story(w webhook.EndpointRecord, r webhook.DeliveryRecord) senten
 		}
 		return say("It waited too long, and expired at ", r.FinishedAt, " before it could be ", tried, ".")
 	case webhook.ReasonMissed:
-		return say("It happened at ", r.CreatedAt, ", while the webhook was disabled after failing.")
+		return say("It happened at ", r.OccurredAt, ", while the webhook was disabled after failing.")
 	case webhook.ReasonFormat:
 		return say("It could not be put into this webhook's format; it ended at ", r.FinishedAt, ". Nothing was sent.")
 	case webhook.ReasonDiscarded:
@@ -303,6 +321,7 @@ var notes = map[string]string{
 	"deleted":      "Deleted. Nothing more is sent to it.",
 	"resent":       "On its way again. The result appears here.",
 	"dismissed":    "Dismissed. It does not count as undelivered any more.",
+	"discarded":    "Given up. It is not sent.",
 	"dismissedall": "Dismissed. Nothing counts as undelivered any more.",
 	"rotated":      "The rotation is over. Only the new secret signs now.",
 	"keymade":      "The key signs from the next delivery on.",
@@ -311,7 +330,7 @@ var notes = map[string]string{
 
 // labels are the words for states.
 var labels = map[string]string{
-	"healthy": "Healthy", "error": "Error", "retrying": "Retrying", "new": "No events yet", "disabled": "Disabled",
+	"healthy": "Healthy", "error": "Error", "retrying": "Retrying", "failing": "Failing", "new": "No events yet", "disabled": "Disabled",
 	"pending": "Waiting", "delivered": "Delivered", "dead": "Failed", "failed": "Failed", "interrupted": "Interrupted", "superseded": "Late",
 }
 

@@ -39,7 +39,7 @@ func TestStory(t *testing.T) {
 		"It waited too long, and expired at 26 Nov 10:32 UTC before it could be tried again.": {
 			State: webhook.StateDead, Reason: webhook.ReasonExpired, FinishedAt: at, Attempts: []webhook.Attempt{broken}},
 		"It happened at 26 Nov 10:32 UTC, while the webhook was disabled after failing.": {
-			State: webhook.StateDead, Reason: webhook.ReasonMissed, CreatedAt: at},
+			State: webhook.StateDead, Reason: webhook.ReasonMissed, OccurredAt: at},
 		"It could not be put into this webhook's format; it ended at 26 Nov 10:32 UTC. Nothing was sent.": {State: webhook.StateDead, Reason: webhook.ReasonFormat, FinishedAt: at},
 		"Discarded on request at 26 Nov 10:32 UTC.":                                                       {State: webhook.StateDead, Reason: webhook.ReasonDiscarded, FinishedAt: at},
 	} {
@@ -75,11 +75,23 @@ func TestSummary(t *testing.T) {
 			"Your endpoint answered 301; we gave up at 26 Nov 10:32 UTC after 1 try.", "answered 301 to https://a.example.com/: redirects are not followed."},
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastFailed, At: at, Class: "dns", InError: true, Error: "the host name does not exist in DNS: check the URL"}, "error",
 			"We gave up at 26 Nov 10:32 UTC: the host name does not exist in DNS.", ""},
-		{webhook.Endpoint{DisabledBy: webhook.DisabledByEngine, DisabledReason: "answered 410 Gone to all 4 attempts"}, webhook.Health{InError: true}, "disabled", "We disabled it: answered 410 Gone to all 4 attempts.", ""},
-		{webhook.Endpoint{DisabledBy: webhook.DisabledByOperator}, webhook.Health{}, "disabled", "Disabled by us. Please contact support.", ""},
-		{webhook.Endpoint{DisabledBy: webhook.DisabledByCustomer}, webhook.Health{}, "disabled", "Disabled. It gets no events until it is enabled again.", ""},
+		{webhook.Endpoint{DisabledBy: webhook.DisabledByEngine, DisabledReason: "answered 410 Gone to all 4 attempts"}, webhook.Health{Last: webhook.LastNever}, "disabled", "We disabled it: answered 410 Gone to all 4 attempts.", ""},
+		{webhook.Endpoint{DisabledBy: webhook.DisabledByOperator}, webhook.Health{Last: webhook.LastNever}, "disabled", "Disabled by us. Please contact support.", ""},
+		{webhook.Endpoint{DisabledBy: webhook.DisabledByCustomer}, webhook.Health{Last: webhook.LastNever}, "disabled", "Disabled. It gets no events until it is enabled again.", ""},
+		{webhook.Endpoint{DisabledBy: webhook.DisabledByCustomer}, webhook.Health{Last: webhook.LastFailed, At: at, Attempt: 4, Status: 404, Class: "status", InError: true,
+			Reason: "answered 404: nothing answers at this path, check the URL"}, "disabled",
+			"Disabled. It gets no events until it is enabled again. Your endpoint answered 404; we gave up at 26 Nov 10:32 UTC after 4 tries.", "nothing answers at this path, check the URL."},
+		{webhook.Endpoint{DisabledBy: webhook.DisabledByCustomer}, webhook.Health{Last: webhook.LastRetrying, At: at, NextAt: next, Attempt: 2, Status: 503, Class: "status", FailingSince: at}, "disabled",
+			"Disabled. It gets no events until it is enabled again. Your endpoint answered 503 at 26 Nov 10:32 UTC.", ""},
+		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastRetrying, At: at, NextAt: next, Attempt: 2, Status: 503, Class: "status", FailingSince: at}, "failing",
+			"Your endpoint answered 503 at 26 Nov 10:32 UTC.", ""},
+		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastNever, InError: true, Reason: "expired before it could be tried"}, "error",
+			"Nothing was sent yet.", "the last delivery that we gave up: expired before it could be tried."},
 	} {
 		r := webhook.EndpointRecord{Endpoint: c.e, Health: c.h}
+		if c.status == "retrying" {
+			r.Pending = 1
+		}
 		require.Equal(t, c.status, status(r))
 		require.Equal(t, c.says, v.summary(r).String())
 		require.Equal(t, c.hint, hint(r))

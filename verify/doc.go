@@ -83,8 +83,9 @@
 // it lasts X-Webhook-Signature is still made with the old secret and
 // webhook-signature with both, so the receiver needs both.
 //
-// A public key needs no such overlap at the sender: put the new one into
-// [Options.PublicKeys] before the sender begins to sign with it.
+// A public key has no overlap at the sender: put the new one into
+// [Options.PublicKeys] before the sender begins to sign with it, or at once where
+// you make the key on the sender's page. What you refuse meanwhile is tried again.
 //
 // # Testing your receiver
 //

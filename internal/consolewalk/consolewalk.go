@@ -78,7 +78,7 @@ func (w *walk) fail() {
 	w.sees(w.id+"/"+n, "What your endpoint said", "what it said", "lead_1")
 	w.sees(w.id+"/"+n+"/payload", `"event":"lead.scored"`)
 	w.sees(fmt.Sprintf("%s?before=%s", w.id, n), "Deliveries")
-	for path, want := range map[string]string{"new": "Add webhook", w.id + "/edit": "CRM Sync", w.id + "/enable": "Enable CRM Sync?",
+	for path, want := range map[string]string{"new": "Add Webhook", w.id + "/edit": "CRM Sync", w.id + "/enable": "Enable CRM Sync?",
 		w.id + "/delete": "Delete CRM Sync?", w.id + "/rotate": "Rotate the secret", w.id + "/signing-key": "Make a key",
 		w.id + "/recover": "3 deliveries were never delivered", w.id + "/dismiss": "Dismiss 3 deliveries?", w.id + "/verify": "verify.New", "openapi.json": "3.1.0"} {
 		w.sees(path, want)

@@ -51,12 +51,18 @@ type Group[T, R any] struct {
 	// again alone. It is set before the first Do.
 	Split func(error) bool
 
+	// Beside, if not 0, is how many items must wait for a second run to begin
+	// beside the first: one run then works while the other waits for the disk.
+	// It is set before the first Do.
+	Beside int
+
 	max int
 	run func(context.Context, []T) ([]R, error)
 
 	mu      sync.Mutex
-	busy    bool      // a batch runs
+	running int       // batches
 	waiting list.List // of *call, in the order of their arrival
+	items   int       // of those
 }
 
 // call is one Do. All but items and ended is guarded by the mutex.
@@ -81,7 +87,7 @@ type batch[T, R any] struct {
 	callers int // that still wait for it; guarded by the mutex
 }
 
-// New returns a Group that calls run, one at a time, with at most most items, but
+// New returns a Group that calls run, one at a time unless Beside is set, with at most most items, but
 // never with only some of one call's: a call with more runs alone.
 //
 // run returns one result per item or an error. Its context has the values of its
@@ -107,9 +113,8 @@ func (g *Group[T, R]) Do(ctx context.Context, items ...T) ([]R, error) {
 	c := &call[T, R]{ctx: ctx, items: items, ended: make(chan struct{})}
 	g.mu.Lock()
 	c.at = g.waiting.PushBack(c)
-	if !g.busy {
-		g.start()
-	}
+	g.items += len(items)
+	g.start()
 	g.mu.Unlock()
 
 	select {
@@ -134,8 +139,7 @@ func (g *Group[T, R]) leave(c *call[T, R]) error {
 	}
 	c.left = true
 	if c.at != nil {
-		g.waiting.Remove(c.at)
-		c.at = nil
+		g.withdraw(c)
 	}
 	if c.batch == nil {
 		return ErrNotStarted
@@ -146,10 +150,20 @@ func (g *Group[T, R]) leave(c *call[T, R]) error {
 	return ErrUnknown
 }
 
-// start takes the next batch and runs it. A run has a goroutine of its own, not a
+// withdraw takes a call out of those that wait. The mutex is held.
+func (g *Group[T, R]) withdraw(c *call[T, R]) {
+	g.waiting.Remove(c.at)
+	g.items -= len(c.items)
+	c.at = nil
+}
+
+// start takes the next batch, if it is time for it, and runs it. A run has a goroutine of its own, not a
 // caller's: a caller can stop waiting when its context ends, needs not work for
 // those behind it, and is spared a panic. The mutex is held.
 func (g *Group[T, R]) start() {
+	if beside := g.running == 1 && g.Beside > 0 && g.items >= g.Beside; g.running > 0 && !beside {
+		return
+	}
 	var calls []*call[T, R]
 	n := 0
 	for e := g.waiting.Front(); e != nil; e = g.waiting.Front() {
@@ -157,11 +171,11 @@ func (g *Group[T, R]) start() {
 		if n += len(c.items); n > g.max && len(calls) > 0 {
 			break
 		}
-		g.waiting.Remove(e)
-		c.at = nil
+		g.withdraw(c)
 		calls = append(calls, c)
 	}
-	if g.busy = len(calls) > 0; g.busy {
+	if len(calls) > 0 {
+		g.running++
 		go g.lead(newBatch(calls))
 	}
 }
@@ -183,6 +197,7 @@ func (g *Group[T, R]) lead(b *batch[T, R]) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		end(b.calls, nil, &PanicError{})
+		g.running--
 		g.start()
 	}()
 	results, err, split := g.attempt(b)

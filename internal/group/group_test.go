@@ -98,7 +98,43 @@ func TestFirstAtOnceOthersTogether(t *testing.T) {
 		a.want(t, time.Second, 10)
 		b.want(t, 2*time.Second, 20, 30)
 		c.want(t, 2*time.Second, 40)
-		if g.busy || g.waiting.Len() != 0 {
+		if g.running > 0 || g.waiting.Len() != 0 {
+			t.Error("busy while nothing runs")
+		}
+	})
+}
+
+// A second run begins beside the first when enough items wait, and no third one.
+func TestBeside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		g := New(100, r.run)
+		g.Beside = 4
+		a := do(g, t.Context(), 1)
+		b := do(g, t.Context(), 2, 3)
+		c := do(g, t.Context(), 4)
+		settle()
+		r.want(t, []int{1}, []int{2, 3, 4})
+		a.want(t, time.Second, 10)
+		b.want(t, 2*time.Second, 20, 30)
+		c.want(t, 2*time.Second, 40)
+
+		r.batches = nil
+		first := do(g, t.Context(), 1)
+		short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		do(g, short, 2, 3)
+		time.Sleep(2 * time.Millisecond) // which are withdrawn, and count no more
+		second := do(g, t.Context(), 4, 5)
+		third := do(g, t.Context(), 6, 11) // four wait
+		fourth := do(g, t.Context(), 7, 8, 9, 10)
+		settle()
+		r.want(t, []int{1}, []int{4, 5, 6, 11}, []int{7, 8, 9, 10})
+		first.want(t, time.Second, 10)
+		second.want(t, time.Second, 40, 50)
+		third.want(t, time.Second, 60, 110)
+		fourth.want(t, 2*time.Second-2*time.Millisecond, 70, 80, 90, 100)
+		if g.running > 0 || g.waiting.Len() != 0 || g.items != 0 {
 			t.Error("busy while nothing runs")
 		}
 	})

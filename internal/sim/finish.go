@@ -44,11 +44,17 @@ func (w *world) finish(admin *process) {
 		}
 	}
 	enable := func() {
+		var off []*lane
+		w.mu.Lock()
 		for _, l := range w.laneList {
 			if o := l.isOff(); o != nil && l.deleted.IsZero() && l.plan.FinallyOn {
-				if _, err := admin.d.EnableEndpoint(ctx, l.account, l.id); err != nil {
-					panic(err)
-				}
+				off = append(off, l)
+			}
+		}
+		w.mu.Unlock()
+		for _, l := range off {
+			if _, err := admin.d.EnableEndpoint(ctx, l.account, l.id); err != nil {
+				panic(err)
 			}
 		}
 	}

@@ -73,11 +73,12 @@ func (p *process) freeze() {
 
 func (p *process) unfreeze() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.thaw != nil {
-		close(p.thaw)
-		p.thaw = nil
-		p.w.trouble(p, p.frozen)
+	thaw, frozen := p.thaw, p.frozen
+	p.thaw = nil
+	p.mu.Unlock() // the world's lock is taken before this one
+	if thaw != nil {
+		p.w.trouble(p, frozen)
+		close(thaw)
 	}
 }
 

@@ -32,7 +32,7 @@ func TestConnectionsBounded(t *testing.T) {
 	t.Cleanup(s.Close)
 	network := webhooktest.NewNetwork()
 	t.Cleanup(func() { check(t, network.Close()) })
-	d, err := webhook.New(s, &webhook.Options{Transport: network.Transport(), Lease: time.Second})
+	d, err := webhook.New(s, &webhook.Options{Transport: network.Transport(), Lease: 3 * time.Second})
 	check(t, err)
 	for i := range lanes {
 		host := fmt.Sprintf("r%d.example.com", i)

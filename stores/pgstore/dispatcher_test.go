@@ -47,8 +47,8 @@ func TestTwoDispatchers(t *testing.T) {
 	network := webhooktest.NewNetwork()
 	t.Cleanup(func() { check(t, network.Close()) })
 	options := &webhook.Options{
-		Transport: network.Transport(), Lease: 2 * time.Second,
-		Retry: webhook.Schedule{50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond},
+		Transport: network.Transport(),
+		Retry:     webhook.Schedule{50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond},
 	}
 	dispatcher := func() *webhook.Dispatcher {
 		s, err := pgstore.New(newPool(t, 8), &pgstore.Options{Schema: schema})

@@ -85,6 +85,7 @@ func (s *Store) Extend(ctx context.Context, holds []webhook.Hold, lease time.Dur
 	}
 	kept := make([]bool, len(holds))
 	err = s.delivering(ctx, pool, func(t *txn) error {
+		clear(kept)
 		t.rows(func(r pgx.CollectableRow) error {
 			var o int
 			err := r.Scan(&o)

@@ -33,8 +33,9 @@ import (
 const (
 	// DefaultTable is the name of the table.
 	DefaultTable = "webhook_once"
-	// DefaultWindow is how long an id is kept.
-	DefaultWindow = 30 * 24 * time.Hour
+	// DefaultWindow is how long an id is kept: a sender keeps payloads for 30 days,
+	// and what it sends again on the last one may be tried for three more.
+	DefaultWindow = 33 * 24 * time.Hour
 
 	forgetEvery = 256  // calls
 	forgetMost  = 1000 // ids at a time
