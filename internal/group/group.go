@@ -1,7 +1,8 @@
 // Package group turns many concurrent calls into few, as a database's group
 // commit does: the first call runs at once, those that arrive while a run is in
-// flight are run together when it ends. There is no timer, so a lone call waits
-// for nobody, and no goroutine while nothing runs.
+// flight are run together when it ends, or, if so many gather that it pays, beside
+// it. There is no timer, so a lone call waits for nobody, and no goroutine while
+// nothing runs.
 package group
 
 import (
