@@ -21,7 +21,7 @@ func rotate(b *tab, w *world) {
 	b.fill("#secret", "")
 	b.choose("#overlap_hours", "24")
 	b.follow(".form-end button")
-	b.sees("The new secret signs now")
+	b.sees("There is a new secret")
 	secret := b.text("#secret")
 	b.follow(".form-end a.primary")
 	b.shows(".calm", "Two secrets sign until .*: in webhook-signature both")
