@@ -87,7 +87,7 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
 	d, err := webhook.New(webhook.NewMemoryStore(nil), nil)
 	require.NoError(t, err)
-	require.Equal(t, before, runtime.NumGoroutine(), "New starts none")
+	require.LessOrEqual(t, runtime.NumGoroutine(), before, "New starts none") // one of a test before may have ended
 	_, err = d.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
