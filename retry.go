@@ -143,7 +143,7 @@ func (b storeBackoff) wait(ctx context.Context) { wait(ctx, nil, b.curve.NextBac
 // wait waits for a signal, for d, or for the end of ctx, and says whether the
 // signal came.
 func wait(ctx context.Context, signal <-chan struct{}, d time.Duration) bool {
-	if d <= 0 {
+	if d <= 0 { // at once: a timer would be made to be stopped
 		select {
 		case <-signal:
 			return true

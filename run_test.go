@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/autoreach/webhook"
@@ -85,9 +88,13 @@ func TestRunTwice(t *testing.T) {
 // TestNoGoroutineIsLeft is not in a bubble, which would hang by itself.
 func TestNoGoroutineIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()
-	d, err := webhook.New(webhook.NewMemoryStore(nil), nil)
-	require.NoError(t, err)
-	require.LessOrEqual(t, runtime.NumGoroutine(), before, "New starts none") // one of a test before may have ended
+	var d *webhook.Dispatcher
+	var err error
+	for range 100 { // so many that what a test before left cannot hide them by ending now
+		d, err = webhook.New(webhook.NewMemoryStore(nil), nil)
+		require.NoError(t, err)
+	}
+	require.LessOrEqual(t, runtime.NumGoroutine(), before, "New starts none")
 	_, err = d.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -420,4 +427,90 @@ func TestUnlockFails(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	require.ErrorIs(t, d.Run(ctx), errFlaky)
+}
+
+// hangs is a store on which the first look at the pauses, and the first purge,
+// get no answer.
+type hangs struct {
+	*webhook.MemoryStore
+	pauses, purge sync.Once
+}
+
+func (s *hangs) Pauses(ctx context.Context) (webhook.Pauses, error) {
+	s.pauses.Do(func() { <-ctx.Done() })
+	if ctx.Err() != nil {
+		return webhook.Pauses{}, ctx.Err()
+	}
+	return s.MemoryStore.Pauses(ctx)
+}
+
+func (s *hangs) Purge(ctx context.Context, a webhook.Ages, n int) (int, error) {
+	s.purge.Do(func() { <-ctx.Done() })
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	return s.MemoryStore.Purge(ctx, a, n)
+}
+
+// Calls that get no answer are given up, and made again.
+func TestCallsThatHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{ExpireAfter: time.Hour, BodyRetention: time.Hour, LogRetention: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+		var err error
+		w.d, err = webhook.New(&hangs{MemoryStore: w.store}, &w.opts)
+		require.NoError(t, err)
+		e, rc := w.endpoint("a.example.com", nil, nil)
+		w.emit(1)
+		w.run()
+		time.Sleep(time.Minute)
+		require.Len(t, rc.requests(), 1, "it claims when it knows of the pauses")
+		time.Sleep(3 * time.Hour)
+		require.Empty(t, w.log(e), "it purges")
+	})
+}
+
+// counted is a store that counts how many appends are under way at once.
+type counted struct {
+	*webhook.MemoryStore
+	now, most atomic.Int32
+}
+
+func (s *counted) Append(ctx context.Context, e []webhook.EventRecord) ([]webhook.Appended, error) {
+	n := s.now.Add(1)
+	defer s.now.Add(-1)
+	for m := s.most.Load(); n > m && !s.most.CompareAndSwap(m, n); m = s.most.Load() {
+	}
+	time.Sleep(time.Second)
+	return s.MemoryStore.Append(ctx, e)
+}
+
+// exclusively makes a store one that a single process delivers from.
+type exclusively struct{ *counted }
+
+func (exclusively) Lock(context.Context) (func() error, error) {
+	return func() error { return nil }, nil
+}
+
+// Emits of many callers are stored by two calls at a time, where the store has
+// more than one writer.
+func TestEmitsBesideEachOther(t *testing.T) {
+	for most, wrap := range map[int32]func(*counted) webhook.Store{
+		2: func(s *counted) webhook.Store { return s },
+		1: func(s *counted) webhook.Store { return exclusively{s} },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &counted{MemoryStore: webhook.NewMemoryStore(nil)}
+			d, err := webhook.New(wrap(s), nil)
+			require.NoError(t, err)
+			var emitting sync.WaitGroup
+			for range 200 {
+				emitting.Go(func() {
+					_, err := d.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
+					assert.NoError(t, err)
+				})
+			}
+			emitting.Wait()
+			require.Equal(t, most, s.most.Load())
+		})
+	}
 }

@@ -56,10 +56,7 @@ func (d *Dispatcher) test(ctx context.Context, limit string, e Endpoint, t Event
 	}
 	defer done()
 	req, err := d.testRequest(ctx, e, kind)
-	if unsent := (*formatError)(nil); errors.As(err, &unsent) {
-		return Attempt{N: 1, Result: ResultFailed, Class: ClassFormat, Error: unsent.Error()}, nil
-	}
-	if unsent := (*targetError)(nil); errors.As(err, &unsent) { // what is stored may not be allowed any more
+	if unsent := (*unsentError)(nil); errors.As(err, &unsent) {
 		return Attempt{N: 1, Result: ResultFailed, Class: unsent.class, Error: unsent.Error()}, nil
 	}
 	if err != nil {
@@ -112,13 +109,14 @@ func (d *Dispatcher) kind(t EventType) (events.Type, error) {
 	return kind, nil
 }
 
-// A targetError is why nothing can be sent to an endpoint, as a delivery says it.
-type targetError struct {
+// An unsentError is why there is nothing to send, or nowhere to send it to, with
+// the class that the attempt of a delivery would have.
+type unsentError struct {
 	error
 	class string
 }
 
-func (e *targetError) Unwrap() error { return e.error }
+func (e *unsentError) Unwrap() error { return e.error }
 
 // testRequest is the request of a test send.
 func (d *Dispatcher) testRequest(ctx context.Context, e Endpoint, kind events.Type) (exchange.Request, error) {
@@ -128,12 +126,12 @@ func (d *Dispatcher) testRequest(ctx context.Context, e Endpoint, kind events.Ty
 	}
 	target := d.newTarget(e)
 	if target.err != nil {
-		return exchange.Request{}, &targetError{target.err, target.class}
+		return exchange.Request{}, &unsentError{target.err, target.class} // what is stored may not be allowed any more
 	}
 	eventID := "test_" + newID()
 	out, err := d.render(target.format, eventID, e.Account, kind.Name, body, true)
 	if err != nil {
-		return exchange.Request{}, err
+		return exchange.Request{}, &unsentError{err, ClassFormat}
 	}
 	return d.request(ctx, target, eventID, out, true)
 }

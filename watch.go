@@ -55,7 +55,7 @@ func (e *engine) purgeLoop(ctx context.Context) {
 // newsLoop tells the host of changes, one at a time.
 func (e *engine) newsLoop(ctx context.Context) {
 	for {
-		ended := ctx.Err() != nil // before the look: what comes later is of a later loop
+		ended := ctx.Err() != nil // asked before the look: then nothing can come after it
 		e.mu.Lock()
 		news := e.news
 		e.news = nil

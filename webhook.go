@@ -117,7 +117,7 @@ type DisabledBy string
 // Who can disable an endpoint.
 const (
 	DisabledByCustomer DisabledBy = "customer" // the account, through UpdateEndpoint
-	DisabledByOperator DisabledBy = "operator" // whoever runs the service
+	DisabledByOperator DisabledBy = "operator" // whoever runs the service; on the page of package console no customer can enable it
 	DisabledByEngine   DisabledBy = "engine"   // by itself: it answered 410 to all attempts of a delivery, or failed for too long
 )
 

@@ -65,7 +65,7 @@ const (
 	Create      Action = "create"       // add a webhook
 	Update      Action = "update"       // edit, enable, disable, change secrets
 	Delete      Action = "delete"       // delete a webhook
-	Test        Action = "test"         // send test payloads
+	Test        Action = "test"         // send test payloads; with Update also of what is not saved
 	Resend      Action = "resend"       // resend, recover and dismiss deliveries
 )
 

@@ -67,10 +67,14 @@ func (v *visit) try(f *form, stored webhook.Endpoint, send func(string, webhook.
 	if err != nil {
 		return v.refused(f, err)
 	}
+	return v.tested(f, event, attempt), nil
+}
+
+func (v *visit) tested(f *form, event string, attempt webhook.Attempt) *answer {
 	f.Result = v.testView(event, attempt)
-	a = v.formAnswer(f, 0)
+	a := v.formAnswer(f, 0)
 	a.json = testAnswer{f.Result}
-	return a, nil
+	return a
 }
 
 // tryStored is for who may test and not change: sent elsewhere, a test would
@@ -91,11 +95,7 @@ func (v *visit) tryStored(r webhook.EndpointRecord) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := v.formOf(r)
-	f.Result = v.testView(event, attempt)
-	a := v.formAnswer(f, 0)
-	a.json = testAnswer{f.Result}
-	return a, nil
+	return v.tested(v.formOf(r), event, attempt), nil
 }
 
 // typed reads what a test is to be made of. An answer is the form with what is

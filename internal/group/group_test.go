@@ -110,16 +110,6 @@ func TestBeside(t *testing.T) {
 		var r recorder
 		g := New(100, r.run)
 		g.Beside = 4
-		a := do(g, t.Context(), 1)
-		b := do(g, t.Context(), 2, 3)
-		c := do(g, t.Context(), 4)
-		settle()
-		r.want(t, []int{1}, []int{2, 3, 4})
-		a.want(t, time.Second, 10)
-		b.want(t, 2*time.Second, 20, 30)
-		c.want(t, 2*time.Second, 40)
-
-		r.batches = nil
 		first := do(g, t.Context(), 1)
 		short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()

@@ -79,8 +79,8 @@
 // transaction, and a process never has more than the pool's maximum and one.
 // Run makes up to five calls at a time (claiming, asking, settling, watching
 // pauses, purging), and the emits that do not bring a transaction one or two
-// more; so a pool of eight suffices, and a smaller one only slows down. The one beside
-// it is for renewing leases, in processes that deliver: a pool that is
+// more; so a pool of eight suffices, and a smaller one only slows down. The one
+// beside it is for renewing leases, in processes that deliver: a pool that is
 // exhausted must not cost them their lanes. [Store.Close] closes it.
 //
 // Behind pgbouncer in transaction mode everything works: there is no LISTEN,

@@ -28,18 +28,18 @@ func unknownOutcome(t *testing.T, err error, part string) {
 // may, and end when their context does; readers go on.
 func TestBusy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "webhooks.db")
-	s := check[*Store](t)(Open(path, &Options{BusyTimeout: time.Second}))
+	s := check[*Store](t)(Open(path, &Options{BusyTimeout: 300 * time.Millisecond}))
 	defer s.Close()
 	db := check[*sql.DB](t)(sql.Open(driverName, dsn(path, time.Second)))
 	defer db.Close()
 	tx := check[*sql.Tx](t)(db.Begin())
 	_, err := s.Append(t.Context(), []webhook.EventRecord{event(1)})
-	unknownOutcome(t, err, "another transaction has been writing to the file for 1s: ")
+	unknownOutcome(t, err, "another transaction has been writing to the file for 300ms: ")
 	unknownOutcome(t, err, "database is locked")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if _, err = s.Append(ctx, []webhook.EventRecord{event(1)}); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 800*time.Millisecond {
+	if _, err = s.Append(ctx, []webhook.EventRecord{event(1)}); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 250*time.Millisecond {
 		t.Errorf("cancelled after %v: %v", time.Since(began), err)
 	}
 	if _, next, err := s.Claim(t.Context(), 1, time.Minute); err != nil || next != 200*time.Millisecond {
