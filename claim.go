@@ -9,7 +9,7 @@ import (
 )
 
 // claimBatch is how many lanes are claimed at a time.
-const claimBatch = 64
+const claimBatch = 256
 
 const (
 	// claimPause is how many times as long as a claim that found nothing took
@@ -83,14 +83,15 @@ func (e *engine) take(claims []Claim, asked time.Time, more bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.crowded = more && e.budget.Free() <= len(claims)
+	e.share = max(1, e.budget.Free()/max(1, len(claims)))
 	for _, c := range claims {
 		if old := e.lanes[c.Endpoint]; old != nil {
 			e.lose(old) // its lease had run out
 		}
 		l := &lane{
-			hold: c.Hold, target: e.target(c.Config), pace: pace.Load(c.Pace), claim: c,
+			hold: c.Hold, target: e.target(c.Config), pace: pace.Load(c.Pace),
 			tenure: fair.Tenure{Since: asked}, deadline: e.fence(asked),
-			flying: map[int64]struct{}{}, hungry: true, fresh: len(c.Pace) == 0, pending: -1,
+			hungry: true, fresh: len(c.Pace) == 0, pending: -1, failingFor: c.FailingFor, deadInRow: c.DeadInRow,
 		}
 		l.ctx, l.cancel = context.WithCancel(context.Background())
 		e.lanes[c.Endpoint] = l

@@ -81,8 +81,7 @@ func (e *engine) refresh() time.Duration {
 func (e *engine) wants() ([]Want, []*lane) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var wants []Want
-	var lanes []*lane
+	wants, lanes := make([]Want, 0, len(e.asks)), make([]*lane, 0, len(e.asks))
 	exclude := e.pausedTypes()
 	for _, l := range e.asks {
 		if l.gone {
@@ -92,12 +91,10 @@ func (e *engine) wants() ([]Want, []*lane) {
 		if l.failed > 0 || l.pace.Open() {
 			w.Count = pace.Threshold
 		}
-		for id := range l.flying {
-			w.Skip = append(w.Skip, id)
+		if l.tenure.Sends == 0 {
+			w.Max++ // to learn whether there is more
 		}
-		for id := range e.owed[l.hold.Endpoint] {
-			w.Skip = append(w.Skip, id)
-		}
+		w.Skip = append(append(w.Skip, l.flying...), e.owed[l.hold.Endpoint]...)
 		wants, lanes = append(wants, w), append(lanes, l)
 	}
 	e.asks = nil
@@ -141,6 +138,7 @@ func (e *engine) feed(wants []Want, lanes []*lane, batches []Batch) {
 			l.pending = b.Pending
 		}
 		l.hungry = len(b.Deliveries) >= wants[i].Max
+		l.single = l.tenure.Sends == 0 && len(b.Deliveries) == 1 && wants[i].Max > 1 && !l.target.config.FIFO
 		for _, d := range b.Deliveries {
 			if e.hand(l, d, now) {
 				l.hungry = true
@@ -154,10 +152,8 @@ func (e *engine) feed(wants []Want, lanes []*lane, batches []Batch) {
 // hand begins a delivery, if it still may. What has expired or cannot be read
 // is dead without being sent. more says that the lane has to be asked again.
 func (e *engine) hand(l *lane, d Delivery, now time.Time) (more bool) {
-	_, flying := l.flying[d.ID]
-	_, owed := e.owed[l.hold.Endpoint][d.ID]
 	switch {
-	case l.gone || flying || owed:
+	case l.gone || slices.Contains(l.flying, d.ID) || slices.Contains(e.owed[l.hold.Endpoint], d.ID):
 	case d.Event == nil:
 		e.settle(Outcome{Hold: l.hold, Delivery: d.ID, After: d.Attempts, State: StateDead, Reason: ReasonUnreadable})
 		return true

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,11 +36,12 @@ type engine struct {
 	flights  map[*flight]struct{}
 	outcomes []Outcome // to be settled
 	returns  []Return
-	settling bool                          // a Settle is under way
-	owed     map[string]map[int64]struct{} // by endpoint: deliveries whose outcome is not settled
+	settling bool               // a Settle is under way
+	owed     map[string][]int64 // by endpoint: deliveries whose outcome is not settled
 	targets  map[string]*target
 	pauses   Pauses // Seq 0: not known yet
 	woken    time.Time
+	share    int  // slots for each of the lanes that were just claimed
 	crowded  bool // more lanes are ready than there are slots for
 	turned   int  // lanes turned away since the rest was adjusted
 	rest     time.Duration
@@ -64,18 +66,20 @@ type lane struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 
-	mark    int64
-	tickets []*fair.Ticket // for what Due is being asked
-	flying  map[int64]struct{}
-	overdue int   // of these, on their way for long
-	pending int   // as the last Due counted, up to pace.Threshold; -1 if it did not
-	failed  int   // attempts in a row
-	fresh   bool  // nothing is known of the endpoint
-	proved  bool  // an attempt succeeded since the claim
-	claim   Claim // for the failing time
+	mark       int64
+	tickets    []*fair.Ticket // for what Due is being asked
+	flying     []int64
+	overdue    int           // of these, on their way for long
+	pending    int           // as the last Due counted, up to pace.Threshold; -1 if it did not
+	failed     int           // attempts in a row
+	fresh      bool          // nothing is known of the endpoint
+	proved     bool          // an attempt succeeded since the claim
+	failingFor time.Duration // until the claim
+	deadInRow  int
 
 	asked   time.Time     // when Due was asked last
 	asking  bool          // Due is being asked
+	single  bool          // one delivery was all that waited
 	hungry  bool          // Due is to be asked: there may be more
 	waiting bool          // for its rate limit
 	leaving bool          // nothing begins any more; it is returned when its hands are empty
@@ -118,7 +122,7 @@ func newEngine(d *Dispatcher) *engine {
 		over:    make(chan struct{}),
 		lanes:   map[string]*lane{},
 		flights: map[*flight]struct{}{},
-		owed:    map[string]map[int64]struct{}{},
+		owed:    map[string][]int64{},
 		targets: map[string]*target{},
 		errs:    map[string]failure{},
 		rest:    minRest,
@@ -155,6 +159,14 @@ func (e *engine) limits(l *lane) pace.Limits {
 
 // hands is how many deliveries of the lane are sent and not settled.
 func (e *engine) hands(l *lane) int { return len(l.flying) + len(e.owed[l.hold.Endpoint]) }
+
+// without takes one number out, wherever it is.
+func without(ids []int64, id int64) []int64 {
+	if i := slices.Index(ids, id); i >= 0 {
+		return slices.Delete(ids, i, i+1)
+	}
+	return ids
+}
 
 // room is how many more deliveries of the lane could begin now.
 func (e *engine) room(l *lane, now time.Time) int {
@@ -239,6 +251,9 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 // that. A lane that gets none and has nothing in hand is turned away.
 func (e *engine) reserve(l *lane, now time.Time) {
 	n := e.room(l, now)
+	if l.asked.IsZero() { // its neighbours shall get some too
+		n = min(n, e.share)
+	}
 	for len(l.tickets) < n {
 		if len(l.flying)+len(l.tickets) > 0 && e.budget.Free() <= e.o.MaxInFlightTotal/firstShare {
 			break // what is left is for lanes that have none

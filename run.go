@@ -199,6 +199,10 @@ func (d *Dispatcher) Ready() error {
 // It is for tests and one-off programs, and ends with an error when ctx does.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		for e := d.engine.Load(); e != nil && !e.idle() && ctx.Err() == nil; {
+			wait(ctx, nil, time.Millisecond) // what is in hand waits, and counting costs
+		}
+		asked := time.Now()
 		s, err := d.store.Stats(ctx)
 		if err != nil {
 			return err
@@ -206,9 +210,13 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 		if s.Pending == 0 {
 			return nil
 		}
-		wait(ctx, nil, pause)
+		wait(ctx, nil, max(pause, drainShare*time.Since(asked)))
 		if ctx.Err() != nil {
 			return fmt.Errorf("webhook: Drain: %d deliveries still wait: %w", s.Pending, context.Cause(ctx))
 		}
 	}
 }
+
+// drainShare is how many times as long as counting took Drain waits until it
+// counts again: the store is there to deliver.
+const drainShare = 10

@@ -25,7 +25,7 @@ const idleSender = time.Second
 // begin sends one delivery, in a goroutine that has nothing to do or a new one.
 func (e *engine) begin(f *flight) {
 	l := f.lane
-	l.flying[f.delivery.ID] = struct{}{}
+	l.flying = append(l.flying, f.delivery.ID)
 	l.tenure.Sends++
 	l.pace.Sent(f.began, e.limits(l))
 	e.flights[f] = struct{}{}
@@ -124,13 +124,13 @@ func (e *engine) landed(f *flight, a Attempt, retryAfter time.Duration) {
 	delete(e.flights, f)
 	e.budget.Done(f.ticket)
 	l := f.lane
-	delete(l.flying, f.delivery.ID)
+	l.flying = without(l.flying, f.delivery.ID)
 	if f.overdue {
 		l.overdue--
 	}
 	e.learn(l, f, a, retryAfter)
 	e.settle(e.outcome(f, a, delay, retry))
-	l.hungry = true
+	l.hungry = l.hungry || !l.single // the return is refused if something came in
 	if l.gone && len(l.flying) == 0 {
 		l.cancel()
 	}
@@ -150,7 +150,7 @@ func (e *engine) learn(l *lane, f *flight, a Attempt, retryAfter time.Duration) 
 	l.failed++
 	if ok {
 		l.failed, l.fresh, l.proved = 0, false, true
-		l.claim.FailingFor, l.claim.DeadInRow = 0, 0
+		l.failingFor, l.deadInRow = 0, 0
 	}
 }
 
@@ -203,10 +203,9 @@ func (e *engine) disable(l *lane, d *Delivery, a Attempt) string {
 	if a.Class == ClassInternal {
 		return "" // the endpoint is not to blame
 	}
-	c := &l.claim
-	c.DeadInRow++
-	if after := e.o.DisableAfter; after > 0 && c.DeadInRow >= disableDead && c.FailingFor > 0 &&
-		c.FailingFor+time.Since(l.tenure.Since) >= after {
+	l.deadInRow++
+	if after := e.o.DisableAfter; after > 0 && l.deadInRow >= disableDead && l.failingFor > 0 &&
+		l.failingFor+time.Since(l.tenure.Since) >= after {
 		return fmt.Sprintf("no delivery has succeeded for %v", after)
 	}
 	return ""

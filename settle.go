@@ -10,12 +10,7 @@ const settleBatch = 1000
 
 // settle queues an outcome.
 func (e *engine) settle(o Outcome) {
-	owed := e.owed[o.Endpoint]
-	if owed == nil {
-		owed = map[int64]struct{}{}
-		e.owed[o.Endpoint] = owed
-	}
-	owed[o.Delivery] = struct{}{}
+	e.owed[o.Endpoint] = append(e.owed[o.Endpoint], o.Delivery)
 	e.outcomes = append(e.outcomes, o)
 	notify(e.settleSignal)
 }
@@ -67,8 +62,9 @@ func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
 	now := time.Now()
 	for i := range outcomes {
 		o := &outcomes[i]
-		owed := e.owed[o.Endpoint]
-		if delete(owed, o.Delivery); len(owed) == 0 {
+		if owed := without(e.owed[o.Endpoint], o.Delivery); len(owed) > 0 {
+			e.owed[o.Endpoint] = owed
+		} else {
 			delete(e.owed, o.Endpoint)
 		}
 		if l := e.lanes[o.Endpoint]; l != nil {

@@ -15,7 +15,8 @@ type spy struct {
 	*webhook.MemoryStore
 	mu     sync.Mutex
 	calls  map[string]int
-	wants  int
+	claims int // lanes
+	wants  int // lanes that Due was asked about
 	before func(ctx context.Context, method string) error
 }
 
@@ -54,7 +55,11 @@ func (s *spy) Claim(ctx context.Context, n int, d time.Duration) ([]webhook.Clai
 	if err := s.note(ctx, "claim"); err != nil {
 		return nil, 0, err
 	}
-	return s.MemoryStore.Claim(ctx, n, d)
+	claims, next, err := s.MemoryStore.Claim(ctx, n, d)
+	s.mu.Lock()
+	s.claims += len(claims)
+	s.mu.Unlock()
+	return claims, next, err
 }
 func (s *spy) Due(ctx context.Context, w []webhook.Want) ([]webhook.Batch, error) {
 	s.mu.Lock()
@@ -76,6 +81,12 @@ func (s *spy) Settle(ctx context.Context, o []webhook.Outcome, r []webhook.Retur
 		return webhook.Settled{}, err
 	}
 	return s.MemoryStore.Settle(ctx, o, r)
+}
+func (s *spy) Stats(ctx context.Context) (webhook.StoreStats, error) {
+	if err := s.note(ctx, "stats"); err != nil {
+		return webhook.StoreStats{}, err
+	}
+	return s.MemoryStore.Stats(ctx)
 }
 func (s *spy) Pauses(ctx context.Context) (webhook.Pauses, error) {
 	if err := s.note(ctx, "pauses"); err != nil {

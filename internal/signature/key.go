@@ -11,6 +11,7 @@ import (
 	"hash"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // Size is the length of a signature in bytes, before hex or base64.
@@ -20,9 +21,13 @@ const Size = sha256.Size
 // borrows a hash state that has the key already mixed in, and resets it, so
 // that a kept Key allocates nothing in steady state.
 type Key struct {
-	// The key's bytes live in the hash states and in the pool's closure only,
-	// so that printing a Key cannot show them.
-	states sync.Pool
+	// The key's bytes live in the hash states and in this closure only, so
+	// that printing a Key cannot show them.
+	mac func() hash.Hash
+
+	lent atomic.Bool // whether own is; a key that is used now and then needs no other
+	own  state
+	more sync.Pool
 }
 
 // state is what one computation needs. The buffers are part of it because
@@ -30,6 +35,7 @@ type Key struct {
 // each time if they were local variables.
 type state struct {
 	mac  hash.Hash
+	used bool // mac is to be reset
 	sum  [Size]byte
 	head []byte // "{id}.{timestamp}."
 }
@@ -38,18 +44,43 @@ type state struct {
 // legal for HMAC, zero included; refusing weak keys is the caller's task.
 func NewKey(b []byte) *Key {
 	b = append([]byte(nil), b...)
-	k := new(Key)
-	k.states.New = func() any { return &state{mac: hmac.New(sha256.New, b)} }
+	k := &Key{mac: func() hash.Hash { return hmac.New(sha256.New, b) }}
 	// Made at once, so that a key which the platform refuses (a short one under
 	// FIPS 140-only) shows when the program starts and not at the first request.
-	k.states.Put(k.states.Get())
+	k.own.mac = k.mac()
 	return k
+}
+
+// borrow returns a state that nobody else has.
+func (k *Key) borrow() *state {
+	s := &k.own
+	if !k.lent.CompareAndSwap(false, true) {
+		if s, _ = k.more.Get().(*state); s == nil {
+			s = &state{mac: k.mac()}
+		}
+	}
+	if s.used {
+		s.mac.Reset()
+	}
+	s.used = true
+	return s
+}
+
+// finish ends the computation and gives the state back.
+func (k *Key) finish(s *state) [Size]byte {
+	s.mac.Sum(s.sum[:0])
+	sum := s.sum
+	if s == &k.own {
+		k.lent.Store(false)
+	} else {
+		k.more.Put(s)
+	}
+	return sum
 }
 
 // Sum returns the HMAC of the parts, one after the other.
 func (k *Key) Sum(parts ...[]byte) [Size]byte {
-	s := k.states.Get().(*state)
-	s.mac.Reset()
+	s := k.borrow()
 	for _, p := range parts {
 		s.mac.Write(p)
 	}
@@ -58,18 +89,10 @@ func (k *Key) Sum(parts ...[]byte) [Size]byte {
 
 // StandardSum returns the HMAC of "{id}.{unix}.{body}" without copying the body.
 func (k *Key) StandardSum(id string, unix int64, body []byte) [Size]byte {
-	s := k.states.Get().(*state)
+	s := k.borrow()
 	s.head = append(append(s.head[:0], id...), '.')
 	s.head = append(strconv.AppendInt(s.head, unix, 10), '.')
-	s.mac.Reset()
 	s.mac.Write(s.head)
 	s.mac.Write(body)
 	return k.finish(s)
-}
-
-func (k *Key) finish(s *state) [Size]byte {
-	s.mac.Sum(s.sum[:0])
-	sum := s.sum
-	k.states.Put(s)
-	return sum
 }
