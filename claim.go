@@ -13,14 +13,16 @@ const claimBatch = 256
 
 const (
 	// claimPause is how many times as long as a claim that found nothing took
-	// the next one has to wait, up to maxClaimPause.
+	// the next one has to wait; twice as long with each that finds nothing, up to
+	// maxClaimPause.
 	claimPause    = 2
-	maxClaimPause = 20 * time.Millisecond
+	maxClaimPause = 50 * time.Millisecond
 )
 
 // claimLoop takes ready lanes as long as there are slots.
 func (e *engine) claimLoop(ctx context.Context) {
 	b := newStoreBackoff()
+	var pause time.Duration
 	for ctx.Err() == nil {
 		n := e.claimable()
 		if n == 0 {
@@ -41,9 +43,11 @@ func (e *engine) claimLoop(ctx context.Context) {
 		if len(claims) == 0 && next > 0 {
 			// Whatever is emitted asks for a claim, and most of it is for lanes
 			// that are held: claiming leaves the store time for delivering.
-			pause := min(claimPause*took, maxClaimPause)
+			pause = min(max(claimPause*took, 2*pause), maxClaimPause)
 			wait(ctx, nil, pause)
 			next -= pause
+		} else {
+			pause = 0
 		}
 		if next != 0 || len(claims) == 0 {
 			wait(ctx, e.claimSignal, max(next, time.Millisecond))

@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -61,5 +62,39 @@ func TestDrainCountsSeldom(t *testing.T) {
 		w.drain()
 		require.InDelta(t, 7, time.Since(began).Seconds(), 0.1)
 		require.LessOrEqual(t, s.reset()["stats"], 2)
+	})
+}
+
+// TestStoreGetsItsTime: under a load that keeps a slow store busy, claims that
+// find nothing become few, and outcomes gather.
+func TestStoreGetsItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		s := w.spied()
+		for i := range 200 {
+			w.endpoint(fmt.Sprintf("e%d.example.com", i), nil, nil)
+		}
+		s.set(func(_ context.Context, method string) error {
+			switch method {
+			case "claim":
+				time.Sleep(2 * time.Millisecond)
+			case "settle":
+				time.Sleep(8 * time.Millisecond)
+			}
+			return nil
+		})
+		w.run()
+		load := func() {
+			for range 100 { // a second
+				w.emit(1)
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		load()
+		s.reset()
+		load()
+		calls := s.reset()
+		require.LessOrEqual(t, calls["claim"], 40, "one takes 2 ms, and all lanes are held")
+		require.LessOrEqual(t, calls["settle"], 80, "one takes 8 ms")
 	})
 }

@@ -5,8 +5,15 @@ import (
 	"time"
 )
 
-// settleBatch is how many outcomes go into one Settle.
-const settleBatch = 1000
+const (
+	// settleBatch is how many outcomes go into one Settle.
+	settleBatch = 1000
+	// After a Settle of so many outcomes the next one waits as long as that took,
+	// up to maxSettlePause: more come in meanwhile, and much of what it costs is
+	// paid for each lane and each step.
+	manyOutcomes   = 64
+	maxSettlePause = 10 * time.Millisecond
+)
 
 // settle queues an outcome.
 func (e *engine) settle(o Outcome) {
@@ -28,11 +35,16 @@ func (e *engine) settleLoop(ctx context.Context) {
 		}
 		for ctx.Err() == nil {
 			call, cancel := context.WithTimeout(ctx, e.o.Lease)
+			asked := time.Now()
 			settled, err := e.store.Settle(call, outcomes, returns)
 			cancel()
+			took := time.Since(asked)
 			if !e.failed(ctx, "settle", err) {
 				b.reset()
 				e.settled(outcomes, returns, settled)
+				if len(outcomes) >= manyOutcomes && took > time.Millisecond {
+					wait(ctx, nil, min(took, maxSettlePause))
+				}
 				break
 			}
 			b.wait(ctx)

@@ -3,13 +3,11 @@
 -- snapshot. In a FIFO lane the head is the smallest ID, and it is judged after
 -- it was found. Each OFFSET 0 keeps a look by index from becoming a join with a
 -- whole table, which the planner prefers as long as it has no statistics, and
--- lists from being read anew for each row. Each coalesce keeps it from guessing
+-- what is about the lane from being read anew for each row. Each coalesce keeps it from guessing
 -- that the paused types are nearly all there are: it would read and sort a whole
 -- lane. What a lane skips is a list of its own: one for all lanes would be looked
 -- through for each row.
-SELECT u.o::int, l.wakes + (SELECT count(*) FROM webhook.wakes w WHERE w.lane = l.lane),
-  CASE WHEN u.count > 0 THEN (SELECT count(*) FROM (SELECT FROM webhook.queue q WHERE q.lane = l.lane ORDER BY q.id LIMIT u.count) q) ELSE 0 END,
-  e.version <> u.version,
+SELECT u.o::int, x.mark, x.pending, e.version <> u.version,
   coalesce(d.id, 0), coalesce(d.attempts, 0), coalesce(d.delay, 0), coalesce(d.gone, false), coalesce(d.resend, false),
   coalesce((date_part('epoch', now() - d.created_at) * 1e6)::bigint, 0), d.event_id, coalesce(d.type, ''),
   coalesce(v.account, ''), coalesce(v.occurred_at, now()), coalesce(v.subject, ''), v.body
@@ -17,7 +15,11 @@ FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::bigint[], $5::int[], $6::te
   WITH ORDINALITY u (id, token, max, version, count, exclude, skip, o)
 JOIN webhook.endpoints e ON e.id = u.id
 JOIN webhook.lanes l ON l.lane = e.lane AND l.token = u.token AND l.stops = e.stops AND l.held AND l.ready_at > now()
-CROSS JOIN LATERAL (SELECT u.exclude::text[] AS exclude, u.skip::bigint[] AS skip OFFSET 0) x
+CROSS JOIN LATERAL (
+  SELECT u.exclude::text[] AS exclude, u.skip::bigint[] AS skip, l.wakes + (SELECT count(*) FROM webhook.wakes w WHERE w.lane = l.lane) AS mark,
+    CASE WHEN u.count > 0 THEN (SELECT count(*) FROM (SELECT FROM webhook.queue q WHERE q.lane = l.lane ORDER BY q.id LIMIT u.count) q) ELSE 0 END AS pending
+  OFFSET 0
+) x
 LEFT JOIN LATERAL (
   SELECT * FROM (
     (SELECT q.*, 0 AS part FROM webhook.queue q
