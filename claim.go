@@ -16,7 +16,7 @@ const (
 	// the next one has to wait; twice as long with each that finds nothing, up to
 	// maxClaimPause.
 	claimPause    = 2
-	maxClaimPause = 50 * time.Millisecond
+	maxClaimPause = 20 * time.Millisecond
 )
 
 // claimLoop takes ready lanes as long as there are slots.
