@@ -8,10 +8,12 @@ import (
 	"github.com/autoreach/webhook/internal/pace"
 )
 
-// claimBatch is how many lanes are claimed at a time.
-const claimBatch = 256
-
 const (
+	// claimBatch is how many lanes are claimed at a time. As long as all that were
+	// asked for come, it doubles, up to maxClaimBatch: fewer claims of more, while
+	// processes that share a little take about as much each.
+	claimBatch    = 64
+	maxClaimBatch = 256
 	// claimPause is how many times as long as a claim that found nothing took
 	// the next one has to wait; twice as long with each that finds nothing, up to
 	// maxClaimPause.
@@ -22,9 +24,9 @@ const (
 // claimLoop takes ready lanes as long as there are slots.
 func (e *engine) claimLoop(ctx context.Context) {
 	b := newStoreBackoff()
-	var pause time.Duration
+	batch, pause := claimBatch, time.Duration(0)
 	for ctx.Err() == nil {
-		n := e.claimable()
+		n := e.claimable(batch)
 		if n == 0 {
 			wait(ctx, e.claimSignal, pauseInterval)
 			continue
@@ -49,8 +51,13 @@ func (e *engine) claimLoop(ctx context.Context) {
 		} else {
 			pause = 0
 		}
+		if batch = claimBatch; len(claims) == n {
+			batch = min(2*n, maxClaimBatch)
+		}
 		if next != 0 || len(claims) == 0 {
-			wait(ctx, e.claimSignal, max(next, time.Millisecond))
+			if signalled := wait(ctx, e.claimSignal, max(next, time.Millisecond)); !signalled {
+				pause = 0 // it is quiet
+			}
 		}
 	}
 }
@@ -67,14 +74,14 @@ func (e *engine) call(ctx context.Context) (context.Context, context.CancelFunc)
 	return call, func() { stop(); cancel() }
 }
 
-// claimable is how many lanes may be claimed now.
-func (e *engine) claimable() int {
+// claimable is how many lanes may be claimed now, at most that many.
+func (e *engine) claimable(most int) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.stopping || e.pauses.Seq == 0 || e.pausedAll() {
 		return 0
 	}
-	n := min(claimBatch, e.maxHeld()-len(e.lanes), e.budget.Free())
+	n := min(most, e.maxHeld()-len(e.lanes), e.budget.Free())
 	if n <= 0 {
 		e.crowded = true
 		return 0

@@ -138,7 +138,7 @@ func (e *engine) feed(wants []Want, lanes []*lane, batches []Batch) {
 			l.pending = b.Pending
 		}
 		l.hungry = len(b.Deliveries) >= wants[i].Max
-		l.single = l.tenure.Sends == 0 && len(b.Deliveries) == 1 && wants[i].Max > 1 && !l.target.config.FIFO
+		l.single = l.tenure.Sends == 0 && len(b.Deliveries) == 1 && !l.target.config.FIFO
 		for _, d := range b.Deliveries {
 			if e.hand(l, d, now) {
 				l.hungry = true

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
 )
 
 // TestManyWithOneEach: an endpoint for which one event waits is claimed once
@@ -31,14 +32,16 @@ func TestManyWithOneEach(t *testing.T) {
 	})
 }
 
-// TestSecondEventWhileTheFirstIsSent: it is not left behind when the lane is
-// returned without being asked again.
+// TestSecondEventWhileTheFirstIsSent: one that was emitted elsewhere is not left
+// behind when the lane is returned without being asked again.
 func TestSecondEventWhileTheFirstIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{})
+		elsewhere := w.dispatcher()
 		_, rc := w.endpoint("e.example.com", nil, func(n int, rw http.ResponseWriter, _ *http.Request) {
 			if n == 1 {
-				w.emit(1)
+				_, err := elsewhere.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
+				require.NoError(t, err)
 			}
 			rw.WriteHeader(204)
 		})

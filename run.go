@@ -199,8 +199,11 @@ func (d *Dispatcher) Ready() error {
 // It is for tests and one-off programs, and ends with an error when ctx does.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		for e := d.engine.Load(); e != nil && !e.idle() && ctx.Err() == nil; {
+		for began := time.Now(); d.busy() && time.Since(began) < drainPatience && ctx.Err() == nil; {
 			wait(ctx, nil, time.Millisecond) // what is in hand waits, and counting costs
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("webhook: Drain: deliveries still wait: %w", context.Cause(ctx))
 		}
 		asked := time.Now()
 		s, err := d.store.Stats(ctx)
@@ -210,13 +213,24 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 		if s.Pending == 0 {
 			return nil
 		}
-		wait(ctx, nil, max(pause, drainShare*time.Since(asked)))
+		wait(ctx, nil, max(pause, min(drainShare*time.Since(asked), time.Second)))
 		if ctx.Err() != nil {
 			return fmt.Errorf("webhook: Drain: %d deliveries still wait: %w", s.Pending, context.Cause(ctx))
 		}
 	}
 }
 
-// drainShare is how many times as long as counting took Drain waits until it
-// counts again: the store is there to deliver.
-const drainShare = 10
+const (
+	// drainShare is how many times as long as counting took Drain waits until it
+	// counts again, up to a second: the store is there to deliver.
+	drainShare = 10
+	// drainPatience is how long Drain goes by what this process has in hand. Then
+	// it counts: that may be stuck, or hold nothing that still waits.
+	drainPatience = 5 * time.Second
+)
+
+// busy says whether this process has anything in hand.
+func (d *Dispatcher) busy() bool {
+	e := d.engine.Load()
+	return e != nil && !e.idle()
+}

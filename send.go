@@ -130,11 +130,19 @@ func (e *engine) landed(f *flight, a Attempt, retryAfter time.Duration) {
 	}
 	e.learn(l, f, a, retryAfter)
 	e.settle(e.outcome(f, a, delay, retry))
-	l.hungry = l.hungry || !l.single // the return is refused if something came in
+	l.hungry = l.hungry || !e.alone(l)
 	if l.gone && len(l.flying) == 0 {
 		l.cancel()
 	}
 	e.advance(l, time.Now())
+}
+
+// alone says whether what was sent was all that waited, as far as is known: then
+// the lane is returned without being asked again, which is refused if something
+// came in. Where something was emitted here since, or the breaker has to know how
+// much waits, it is asked.
+func (e *engine) alone(l *lane) bool {
+	return l.single && !e.woken.After(l.asked) && !l.pace.Open()
 }
 
 // learn notes what the attempt says about the endpoint. One that the sender

@@ -42,7 +42,7 @@ func (e *engine) settleLoop(ctx context.Context) {
 			if !e.failed(ctx, "settle", err) {
 				b.reset()
 				e.settled(outcomes, returns, settled)
-				if len(outcomes) >= manyOutcomes && took > time.Millisecond {
+				if n := len(outcomes); manyOutcomes <= n && n < settleBatch && took > time.Millisecond {
 					wait(ctx, nil, min(took, maxSettlePause))
 				}
 				break

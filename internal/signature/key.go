@@ -21,12 +21,12 @@ const Size = sha256.Size
 // borrows a hash state that has the key already mixed in, and resets it, so
 // that a kept Key allocates nothing in steady state.
 type Key struct {
-	// The key's bytes live in the hash states and in this closure only, so
-	// that printing a Key cannot show them.
+	// The key's bytes live in the hash states, and those behind closures and in
+	// the pool only, so that nothing that prints a Key can show them.
 	mac func() hash.Hash
 
-	lent atomic.Bool // whether own is; a key that is used now and then needs no other
-	own  state
+	lent atomic.Bool   // whether own's is; a key that is used now and then needs no other
+	own  func() *state // always the same
 	more sync.Pool
 }
 
@@ -47,13 +47,14 @@ func NewKey(b []byte) *Key {
 	k := &Key{mac: func() hash.Hash { return hmac.New(sha256.New, b) }}
 	// Made at once, so that a key which the platform refuses (a short one under
 	// FIPS 140-only) shows when the program starts and not at the first request.
-	k.own.mac = k.mac()
+	s := &state{mac: k.mac()}
+	k.own = func() *state { return s }
 	return k
 }
 
 // borrow returns a state that nobody else has.
 func (k *Key) borrow() *state {
-	s := &k.own
+	s := k.own()
 	if !k.lent.CompareAndSwap(false, true) {
 		if s, _ = k.more.Get().(*state); s == nil {
 			s = &state{mac: k.mac()}
@@ -70,7 +71,7 @@ func (k *Key) borrow() *state {
 func (k *Key) finish(s *state) [Size]byte {
 	s.mac.Sum(s.sum[:0])
 	sum := s.sum
-	if s == &k.own {
+	if s == k.own() {
 		k.lent.Store(false)
 	} else {
 		k.more.Put(s)
