@@ -15,8 +15,9 @@ type spy struct {
 	*webhook.MemoryStore
 	mu     sync.Mutex
 	calls  map[string]int
-	claims int // lanes
-	wants  int // lanes that Due was asked about
+	claims int   // lanes
+	asked  []int // how many lanes each Claim may take
+	wants  int   // lanes that Due was asked about
 	before func(ctx context.Context, method string) error
 }
 
@@ -58,6 +59,7 @@ func (s *spy) Claim(ctx context.Context, n int, d time.Duration) ([]webhook.Clai
 	claims, next, err := s.MemoryStore.Claim(ctx, n, d)
 	s.mu.Lock()
 	s.claims += len(claims)
+	s.asked = append(s.asked, n)
 	s.mu.Unlock()
 	return claims, next, err
 }
