@@ -51,8 +51,10 @@ func (e *engine) claimLoop(ctx context.Context) {
 		} else {
 			pause = 0
 		}
-		if batch = claimBatch; len(claims) == n {
-			batch = min(2*n, maxClaimBatch)
+		if len(claims) == n {
+			batch = min(2*batch, maxClaimBatch)
+		} else {
+			batch = claimBatch
 		}
 		if next != 0 || len(claims) == 0 {
 			if signalled := wait(ctx, e.claimSignal, max(next, time.Millisecond)); !signalled {

@@ -15,12 +15,19 @@ const (
 	// wakeInterval is the same when something was emitted in this process.
 	wakeInterval = 10 * time.Millisecond
 	longSleep    = time.Hour // when only a signal brings work
-	// When so many lanes ask at a time, the next question waits as long as the
-	// last one took, up to maxDuePause: answers come in meanwhile, each lane asks
-	// for more at a time, and most of what a question costs is paid for each lane.
-	manyLanes   = 16
-	maxDuePause = 10 * time.Millisecond
+	// When so many lanes ask at a time, the next question waits (see gather):
+	// answers come in meanwhile, and each lane asks for more at a time.
+	manyLanes = 16
+	maxGather = 10 * time.Millisecond
 )
+
+// gather lets more come together for the next call of the store, for as long as
+// the last one took: much of what a call costs is paid for each lane and each step.
+func gather(ctx context.Context, took time.Duration) {
+	if took > time.Millisecond {
+		wait(ctx, nil, min(took, maxGather))
+	}
+}
 
 // dueLoop asks held lanes for work.
 func (e *engine) dueLoop(ctx context.Context) {
@@ -43,8 +50,8 @@ func (e *engine) dueLoop(ctx context.Context) {
 		}
 		b.reset()
 		e.feed(wants, lanes, batches)
-		if len(wants) >= manyLanes && took > time.Millisecond {
-			wait(ctx, nil, min(took, maxDuePause))
+		if len(wants) >= manyLanes {
+			gather(ctx, took)
 		}
 	}
 }

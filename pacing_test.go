@@ -91,6 +91,23 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
+// TestBreakerOpensOnLoneFailures: also where each delivery that failed was the
+// only one that was due, the next request is the probe.
+func TestBreakerOpensOnLoneFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		elsewhere := w.dispatcher() // so that nothing here wakes the lane
+		_, rc := w.endpoint("a.example.com", nil, status(500))
+		w.run()
+		for range 12 {
+			_, err := elsewhere.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
+			require.NoError(t, err)
+			time.Sleep(2 * time.Second)
+		}
+		require.Equal(t, 8, rc.count())
+	})
+}
+
 // TestBreakerDelaysNothingWhereLittleWaits: with fewer than 8 pending every
 // delivery gets its 4 attempts at its own times.
 func TestBreakerDelaysNothingWhereLittleWaits(t *testing.T) {

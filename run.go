@@ -197,6 +197,8 @@ func (d *Dispatcher) Ready() error {
 // Drain waits until no delivery waits any more: every one is delivered or
 // dead. It delivers nothing itself: Run has to be running, here or elsewhere.
 // It is for tests and one-off programs, and ends with an error when ctx does.
+// Counting costs the store more the more endpoints there are, so while this
+// process delivers it is done every few seconds.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		for began := time.Now(); d.busy() && time.Since(began) < drainPatience && ctx.Err() == nil; {

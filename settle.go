@@ -8,11 +8,9 @@ import (
 const (
 	// settleBatch is how many outcomes go into one Settle.
 	settleBatch = 1000
-	// After a Settle of so many outcomes the next one waits as long as that took,
-	// up to maxSettlePause: more come in meanwhile, and much of what it costs is
-	// paid for each lane and each step.
-	manyOutcomes   = 64
-	maxSettlePause = 10 * time.Millisecond
+	// After a Settle of so many outcomes, but not all that it could take, the next
+	// one waits (see gather).
+	manyOutcomes = 64
 )
 
 // settle queues an outcome.
@@ -42,8 +40,8 @@ func (e *engine) settleLoop(ctx context.Context) {
 			if !e.failed(ctx, "settle", err) {
 				b.reset()
 				e.settled(outcomes, returns, settled)
-				if n := len(outcomes); manyOutcomes <= n && n < settleBatch && took > time.Millisecond {
-					wait(ctx, nil, min(took, maxSettlePause))
+				if n := len(outcomes); manyOutcomes <= n && n < settleBatch {
+					gather(ctx, took)
 				}
 				break
 			}
