@@ -35,8 +35,10 @@ func (t encryptedTx) Endpoints(ctx context.Context, q EndpointQuery) ([]Endpoint
 		return nil, err
 	}
 	for i := range found {
-		if found[i].Endpoint, err = t.keys.openEndpoint(found[i].Endpoint); err != nil {
-			return nil, err
+		// One that cannot be opened must not hide the account's others.
+		found[i].Endpoint, found[i].Unreadable = t.keys.openEndpoint(found[i].Endpoint)
+		if found[i].Unreadable != nil {
+			found[i].URL, found[i].Headers = "", nil
 		}
 		found[i].Health.Response = t.keys.openResponse(found[i].Health.Response, found[i].ID)
 	}

@@ -194,6 +194,21 @@ func TestEncryptionKeyRotation(t *testing.T) {
 
 		_, err = dispatcher(two).Endpoint(t.Context(), "acct_1", e.ID)
 		require.ErrorContains(t, err, "encrypted with key "+one.ID()+", which is not among Options.EncryptionKeys")
+		other, err := dispatcher(two).CreateEndpoint(t.Context(), webhook.Endpoint{
+			Account: "acct_1", Name: "Slack", URL: "https://chat.example.com/", Events: []webhook.EventType{events.MeetingBooked},
+		})
+		require.NoError(t, err)
+		list, err := dispatcher(two).ListEndpoints(t.Context(), webhook.EndpointQuery{Account: "acct_1"})
+		require.NoError(t, err, "one that cannot be read does not hide the others")
+		require.Len(t, list, 2)
+		require.ErrorContains(t, list[0].Unreadable, one.ID())
+		require.Equal(t, "CRM Sync", list[0].Name)
+		require.Empty(t, list[0].URL)
+		require.NoError(t, list[1].Unreadable)
+		require.Equal(t, "https://chat.example.com/", list[1].URL)
+		_, err = dispatcher(two).UpdateEndpoint(t.Context(), "acct_1", e.ID, 0, webhook.EndpointPatch{Name: webhook.Set("CRM")})
+		require.EqualError(t, err, list[0].Unreadable.Error(), "an update would lose what cannot be read")
+		require.NoError(t, dispatcher(two).DeleteEndpoint(t.Context(), "acct_1", other.ID))
 		run(dispatcher(two), func() { time.Sleep(time.Minute) })
 		require.Zero(t, rcv.Load())
 		require.LessOrEqual(t, strings.Count(logged.String(), "cannot decrypt"), 5, "it rests for a lease each time")

@@ -60,7 +60,7 @@ func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (E
 }
 
 // Endpoint returns one endpoint with its health. A foreign one is
-// [ErrNotFound].
+// [ErrNotFound]; one that cannot be decrypted is an error.
 func (d *Dispatcher) Endpoint(ctx context.Context, account, id string) (EndpointRecord, error) {
 	return d.endpoint(ctx, d.store, account, id, d.public)
 }
@@ -73,11 +73,15 @@ func (d *Dispatcher) endpoint(ctx context.Context, tx Tx, account, id string, sh
 	if len(found) == 0 || id == "" {
 		return EndpointRecord{}, fmt.Errorf("%w: endpoint %q", ErrNotFound, id)
 	}
+	if found[0].Unreadable != nil {
+		return EndpointRecord{}, found[0].Unreadable
+	}
 	found[0].Endpoint = show(found[0].Endpoint)
 	return found[0], nil
 }
 
-// ListEndpoints returns one page.
+// ListEndpoints returns one page. One that cannot be decrypted is in it, with
+// [EndpointRecord.Unreadable].
 func (d *Dispatcher) ListEndpoints(ctx context.Context, q EndpointQuery) ([]EndpointRecord, error) {
 	found, err := d.store.Endpoints(ctx, q)
 	for i := range found {

@@ -112,6 +112,13 @@ type EndpointRecord struct {
 	Health  Health
 	Pending int    // deliveries that wait; a store may stop counting at 10,000
 	Hours   []Hour // oldest first, without empty hours
+
+	// Unreadable, in what [Dispatcher.ListEndpoints] returns, is why URL and
+	// headers are left out: they are encrypted with a key that is not among
+	// [Options.EncryptionKeys]. Nothing is sent to the endpoint until a process
+	// has the key, and what waits for it goes on waiting; only DeleteEndpoint can
+	// change it meanwhile.
+	Unreadable error
 }
 
 // DeliveryQuery selects deliveries of one account. Fields that are zero do

@@ -124,6 +124,8 @@ func status(r webhook.EndpointRecord) string {
 	switch {
 	case !r.Enabled:
 		return "disabled"
+	case r.Unreadable != nil:
+		return "unavailable"
 	case r.Health.InError:
 		return "error"
 	case !r.Health.FailingSince.IsZero() && r.Pending > 0:
@@ -140,6 +142,8 @@ func status(r webhook.EndpointRecord) string {
 func (v *visit) summary(r webhook.EndpointRecord) sentence {
 	var why sentence
 	switch {
+	case r.Enabled && r.Unreadable != nil:
+		return say("We cannot read where this webhook leads at the moment. Its events wait until we can.")
 	case r.Enabled:
 		return v.last(r)
 	case r.DisabledBy == webhook.DisabledByEngine:
@@ -331,7 +335,8 @@ var notes = map[string]string{
 // labels are the words for states.
 var labels = map[string]string{
 	"healthy": "Healthy", "error": "Error", "retrying": "Retrying", "failing": "Failing", "new": "No events yet", "disabled": "Disabled",
-	"pending": "Waiting", "delivered": "Delivered", "dead": "Failed", "failed": "Failed", "interrupted": "Interrupted", "superseded": "Late",
+	"unavailable": "Unavailable",
+	"pending":     "Waiting", "delivered": "Delivered", "dead": "Failed", "failed": "Failed", "interrupted": "Interrupted", "superseded": "Late",
 }
 
 func label(s string) string {

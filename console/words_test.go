@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -87,8 +88,13 @@ func TestSummary(t *testing.T) {
 			"Your endpoint answered 503 at 26 Nov 10:32 UTC.", ""},
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastNever, InError: true, Reason: "expired before it could be tried"}, "error",
 			"Nothing was sent yet.", "the last delivery that we gave up: expired before it could be tried."},
+		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastDelivered, At: at, Status: 200}, "unavailable",
+			"We cannot read where this webhook leads at the moment. Its events wait until we can.", ""},
 	} {
 		r := webhook.EndpointRecord{Endpoint: c.e, Health: c.h}
+		if c.status == "unavailable" {
+			r.Unreadable = errors.New("no key")
+		}
 		if c.status == "retrying" {
 			r.Pending = 1
 		}
