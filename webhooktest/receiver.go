@@ -15,7 +15,7 @@ import (
 // Receiver is the other side: it verifies every request, records it, and
 // answers what the test scripted, 204 if nothing. A request that does not
 // verify is answered 401, as by package verify, and takes nothing from the
-// script; so is every request when there is no secret.
+// script; so is every request when there is neither a secret nor a public key.
 //
 // It is an http.Handler. [Start] and [Register] make one that is an endpoint
 // of a dispatcher; [NewReceiver] makes one to be mounted anywhere. It is safe
@@ -29,6 +29,7 @@ type Receiver struct {
 
 	mu       sync.Mutex
 	secrets  []webhook.Secret
+	public   []string // keys
 	verifier *verifier
 	script   []Answer
 	each     func(Request) Answer
@@ -65,11 +66,27 @@ func (r *Receiver) Accept(secret webhook.Secret) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	secrets := append(r.secrets[:len(r.secrets):len(r.secrets)], secret)
-	v, err := newVerifier(secrets)
+	v, err := newVerifier(secrets, r.public)
 	if err != nil {
 		r.t.Fatalf("webhooktest: the receiver cannot use this secret: %v", err)
 	}
 	r.secrets, r.verifier = secrets, v
+}
+
+// AcceptPublic makes the receiver ask for an ed25519 signature too (v1a), by this
+// public key or another one that it was given: [webhook.Endpoint.PublicKey], whpk_
+// and base64. It is asked for beside what a secret signs, or alone where there is
+// none. At most 9 in all.
+func (r *Receiver) AcceptPublic(key string) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	public := append(r.public[:len(r.public):len(r.public)], key)
+	v, err := newVerifier(r.secrets, public)
+	if err != nil {
+		r.t.Fatalf("webhooktest: the receiver cannot use this public key: %v", err)
+	}
+	r.public, r.verifier = public, v
 }
 
 // Endpoint returns the endpoint whose requests come here, as it was

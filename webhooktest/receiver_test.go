@@ -196,6 +196,52 @@ func TestVerification(t *testing.T) {
 	}
 }
 
+// Where there is a public key its signature is asked for: beside a secret's, or
+// alone.
+func TestPublicKeys(t *testing.T) {
+	signingKey, publicKey := verifytest.Keys()
+	another, _ := verifytest.Keys()
+	request := func(secret, key string) *http.Request {
+		return verifytest.NewRequest(secret, "lead.scored", 1, &verifytest.Options{SigningKey: key})
+	}
+	for name, c := range map[string]struct {
+		secret  webhook.Secret
+		request *http.Request
+		want    bool
+	}{
+		"alone":                       {"", request("", signingKey), true},
+		"alone, by another":           {"", request("", another), false},
+		"alone, and a secret's":       {"", request(secret, signingKey), true},
+		"alone, and not there":        {"", request(secret, ""), false},
+		"both":                        {secret, request(secret, signingKey), true},
+		"both, one by another":        {secret, request(secret, another), false},
+		"both, one by another secret": {secret, request("another secret of mine", signingKey), false},
+		"both, no v1a":                {secret, request(secret, ""), false},
+		"both, no v1":                 {secret, request("", signingKey), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rcv := webhooktest.NewReceiver(t, c.secret)
+			rcv.AcceptPublic(publicKey)
+			rcv.ServeHTTP(httptest.NewRecorder(), c.request)
+			wantEqual(t, fmt.Sprint("Verified: ", rcv.Last().Err), rcv.Last().Verified, c.want)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		d, first := webhooktest.Start(t, nil)
+		key := webhook.GenerateSigningKey()
+		rcv := webhooktest.Register(t, d, first.Network(), webhook.Endpoint{Events: []webhook.EventType{events.LeadScored}, SigningKey: key})
+		emit(t, d, 1)
+		noError(t, d.Drain(t.Context()))
+		rcv.WantVerified(1)
+		next := webhook.GenerateSigningKey()
+		_, err := d.UpdateEndpoint(t.Context(), webhooktest.Account, rcv.Endpoint().ID, 0, webhook.EndpointPatch{SigningKey: webhook.Set(next)})
+		noError(t, err)
+		emit(t, d, 1)
+		rcv.Await(2, time.Minute)
+		wantEqual(t, "by a key that it was not given", rcv.Last().Status, 401)
+	})
+}
+
 func TestWants(t *testing.T) {
 	f := &fakeT{TB: t}
 	rcv := webhooktest.NewReceiver(f, secret)

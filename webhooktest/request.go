@@ -91,20 +91,24 @@ func (r *Request) read() {
 }
 
 // verifier checks every signature that a request carries.
-type verifier struct{ any, body *verify.Verifier }
+type verifier struct{ any, body, public *verify.Verifier }
 
-func newVerifier(secrets []webhook.Secret) (*verifier, error) {
-	if len(secrets) == 0 {
-		return &verifier{}, nil
+func newVerifier(secrets []webhook.Secret, public []string) (v *verifier, err error) {
+	v = new(verifier)
+	if len(secrets) > 0 {
+		var more []string
+		for _, s := range secrets[1:] {
+			more = append(more, s.Reveal())
+		}
+		if v.any, err = verify.New(secrets[0].Reveal(), &verify.Options{MoreSecrets: more}); err != nil {
+			return nil, err
+		}
+		if v.body, err = verify.New(secrets[0].Reveal(), &verify.Options{MoreSecrets: more, Scheme: verify.BodyOnly}); err != nil {
+			return nil, err
+		}
 	}
-	var more []string
-	for _, s := range secrets[1:] {
-		more = append(more, s.Reveal())
-	}
-	v := new(verifier)
-	var err error
-	if v.any, err = verify.New(secrets[0].Reveal(), &verify.Options{MoreSecrets: more}); err == nil {
-		v.body, err = verify.New(secrets[0].Reveal(), &verify.Options{MoreSecrets: more, Scheme: verify.BodyOnly})
+	if len(public) > 0 {
+		v.public, err = verify.NewPublic(public[0], &verify.Options{PublicKeys: public[1:]})
 	}
 	return v, err
 }
@@ -115,8 +119,16 @@ func (v *verifier) check(method string, h http.Header, body []byte) error {
 	switch {
 	case method != http.MethodPost:
 		return verify.ErrMethod
-	case v.any == nil:
+	case v.any == nil && v.public == nil:
 		return errNoSecret
+	}
+	if v.public != nil {
+		if err := v.public.VerifyHeaders(body, h); err != nil {
+			return err
+		}
+	}
+	if v.any == nil {
+		return nil
 	}
 	if err := v.any.VerifyHeaders(body, h); err != nil {
 		return err

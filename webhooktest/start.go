@@ -68,7 +68,7 @@ func run(t testing.TB, d *webhook.Dispatcher) {
 // Register creates the endpoint at the dispatcher and returns the receiver at
 // its URL on the network, which must be the one of the dispatcher's Transport.
 // Events are required; Account, Name, URL and Secret are made up when they are
-// empty. It ends the test if the dispatcher refuses the endpoint.
+// empty. With a SigningKey the receiver verifies that signature too. It ends the test if the dispatcher refuses the endpoint.
 //
 //	d, first := webhooktest.Start(t, nil)
 //	second := webhooktest.Register(t, d, first.Network(), webhook.Endpoint{
@@ -99,6 +99,9 @@ func Register(t testing.TB, d *webhook.Dispatcher, n *Network, e webhook.Endpoin
 		t.Fatalf("webhooktest: the endpoint's URL does not parse") // err would show it
 	}
 	r.endpoint, r.network = created, n
+	if created.PublicKey != "" {
+		r.AcceptPublic(created.PublicKey)
+	}
 	n.Handle(u.Host, r)
 	return r
 }

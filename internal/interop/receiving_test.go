@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"maps"
@@ -13,6 +14,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/verify/verifytest"
 )
 
 // page is the documentation whose programs are run.
@@ -111,8 +116,8 @@ func TestReceivers(t *testing.T) {
 	for _, name := range []string{"webhook.py", "fastapi_app.py", "flask_app.py", "views.py"} {
 		receivers[name] = receiver{command: []string{python, "serve.py", dir, name}}
 	}
-	// By the others, by TestOpenSSL, TestTyped and TestLaptop.
-	run := []string{"webhook.mjs", "check.sh", "typed.go", "laptop.sh"}
+	// By the others, by TestOpenSSL, TestTyped, TestLaptop and TestPublicKey.
+	run := []string{"webhook.mjs", "check.sh", "typed.go", "laptop.sh", "public-key.mjs"}
 	for name := range receivers {
 		run = append(run, name)
 	}
@@ -133,6 +138,47 @@ func TestReceivers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The page's program for a public key takes what is signed by that key, alone or
+// beside a secret, and nothing else.
+func TestPublicKey(t *testing.T) {
+	js, dir := node(t), written(t, programs(t))
+	key, publicKey := verifytest.Keys()
+	another, _ := verifytest.Keys()
+	url := serve(t, []string{"WEBHOOK_PUBLIC_KEY=" + publicKey}, js, filepath.Join(dir, "public-key.mjs")) + "/hooks"
+	alone := webhook.Endpoint{SigningKey: webhook.Secret(key)}
+	for e, status := range map[*webhook.Endpoint]int{
+		&alone: http.StatusNoContent,
+		{SigningKey: webhook.Secret(key), Secret: "beside a secret of mine"}: http.StatusNoContent,
+		{SigningKey: webhook.Secret(another)}:                                http.StatusUnauthorized,
+		{Secret: "a secret and no key"}:                                      http.StatusUnauthorized,
+	} {
+		e.URL = url
+		newSenderOf(t, *e).want(t, status)
+	}
+	genuine := capturedOf(t, alone)
+	signature, at := genuine.header.Get("webhook-signature"), func(d time.Duration) request {
+		req, err := http.NewRequest(http.MethodPost, "http://localhost", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verifytest.Sign(req, "", genuine.body, &verifytest.Options{SigningKey: key, Time: time.Now().Add(d)})
+		return request{req.Header, genuine.body}
+	}
+	wantRefused(t, url, genuine, map[string]request{
+		"another body":      {genuine.header, bytes.Replace(genuine.body, []byte("lead"), []byte("Lead"), 1)},
+		"another id":        genuine.with("webhook-id", "msg_1"),
+		"another time":      genuine.with("webhook-timestamp", "1"),
+		"another signature": genuine.with("webhook-signature", "v1a,"+swapped(signature[len("v1a,"):])),
+		"another version":   genuine.with("webhook-signature", "v1,"+signature[len("v1a,"):]),
+		"a cut signature":   genuine.with("webhook-signature", signature[:len("v1a,")+8]),
+		"no signature":      genuine.with("webhook-signature", ""),
+		"no id":             genuine.with("webhook-id", ""),
+		"no time":           genuine.with("webhook-timestamp", ""),
+		"an hour old":       at(-time.Hour),
+		"an hour ahead":     at(time.Hour),
+	})
 }
 
 // The typed function of the page is built into its receiver, and takes
