@@ -224,22 +224,24 @@ func TestDisableAfter(t *testing.T) {
 }
 
 func TestThrottle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, webhook.Options{})
-		_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.MaxInFlight = 1 }, func(n int, w http.ResponseWriter, _ *http.Request) {
-			if n == 1 {
-				w.Header().Set("Retry-After", "120")
-				w.WriteHeader(429)
-			}
+	for _, code := range []int{429, 502, 503, 504} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, webhook.Options{})
+			_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.MaxInFlight = 1 }, func(n int, w http.ResponseWriter, _ *http.Request) {
+				if n == 1 {
+					w.Header().Set("Retry-After", "120")
+					w.WriteHeader(code)
+				}
+			})
+			w.run()
+			w.emit(3)
+			w.drain()
+			got := rc.requests()
+			require.Len(t, got, 4, code)
+			require.GreaterOrEqual(t, got[1].at.Sub(got[0].at), 2*time.Minute, "after %d the whole endpoint is left alone", code)
+			require.Less(t, got[3].at.Sub(got[0].at), 3*time.Minute, code)
 		})
-		w.run()
-		w.emit(3)
-		w.drain()
-		got := rc.requests()
-		require.Len(t, got, 4)
-		require.GreaterOrEqual(t, got[1].at.Sub(got[0].at), 2*time.Minute, "the whole endpoint is left alone")
-		require.Less(t, got[3].at.Sub(got[0].at), 3*time.Minute)
-	})
+	}
 }
 
 func TestRetryAfterOnAnotherFailureDelaysThatDeliveryOnly(t *testing.T) {

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -75,6 +77,69 @@ func TestEmitRefusesBeforeAnythingIsWritten(t *testing.T) {
 	require.Contains(t, fields(t, err), "1.type", "a batch names the index")
 	_, err = d.EmitBatch(t.Context(), make([]Event, 1001))
 	require.Equal(t, "1000", fields(t, err)["events"].Bound)
+}
+
+// TestEmitBatch: results are in the order of the events, whatever became of each.
+func TestEmitBatch(t *testing.T) {
+	d := newDispatcher(t, nil)
+	_, err := d.CreateEndpoint(t.Context(), good())
+	require.NoError(t, err)
+	none, err := d.EmitBatch(t.Context(), nil)
+	require.NoError(t, err)
+	require.Empty(t, none)
+
+	batch := make([]Event, 1000) // which is the most
+	for i := range batch {
+		batch[i] = scored()
+		if batch[i].Account = "acct_1"; i%2 == 1 {
+			batch[i].Account = "nobody listens"
+		}
+	}
+	batch[10].Key, batch[20].Key = "one", "one"
+	sent, err := d.EmitBatch(t.Context(), batch)
+	require.NoError(t, err)
+	require.Len(t, sent, 1000)
+	ids := map[string]bool{}
+	for i, s := range sent {
+		require.Equal(t, 1-i%2, s.Deliveries, i)
+		require.Equal(t, i == 20, s.Duplicate, i)
+		ids[s.ID] = true
+	}
+	require.Len(t, ids, 999)
+	require.Equal(t, sent[10].ID, sent[20].ID)
+	var stored []string
+	for r, err := range d.Deliveries(t.Context(), DeliveryQuery{Account: "acct_1"}) { // newest first
+		require.NoError(t, err)
+		stored = append(stored, r.Event)
+	}
+	require.Len(t, stored, 499)
+	slices.Reverse(stored)
+	for i, id := range stored {
+		if i >= 10 {
+			i++ // the duplicate
+		}
+		require.Equal(t, sent[2*i].ID, id, "in the order of the batch")
+	}
+}
+
+// TestUnknownOutcomeOfBatch: what came back is what to repeat with.
+func TestUnknownOutcomeOfBatch(t *testing.T) {
+	store := &forgetful{MemoryStore: NewMemoryStore(nil), lose: true}
+	d, err := New(store, nil)
+	require.NoError(t, err)
+	batch := []Event{scored(), scored(), scored()}
+	sent, err := d.EmitBatch(t.Context(), batch)
+	require.ErrorIs(t, err, errLost)
+	require.Len(t, sent, 3)
+	store.lose = false
+	for i := range batch {
+		batch[i].ID = sent[i].ID
+	}
+	again, err := d.EmitBatch(t.Context(), batch)
+	require.NoError(t, err)
+	for i := range again {
+		require.Equal(t, Emitted{ID: sent[i].ID, Duplicate: true}, again[i])
+	}
 }
 
 type bomb struct{ Armed bool }
@@ -167,6 +232,32 @@ func TestKeyMakesEmitIdempotent(t *testing.T) {
 	repeat, err := d.Emit(t.Context(), again)
 	require.NoError(t, err)
 	require.True(t, repeat.Duplicate, "and so is an ID given back")
+}
+
+// TestKeyWindow: a key refuses a second event for as long as the options say, 24
+// hours by default.
+func TestKeyWindow(t *testing.T) {
+	for name, c := range map[string]struct {
+		o      *Options
+		window time.Duration
+	}{"default": {nil, 24 * time.Hour}, "an hour": {&Options{KeyWindow: time.Hour}, time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDispatcher(t, c.o)
+				e := scored()
+				e.Key = "score:42"
+				var last Emitted
+				for i, after := range []time.Duration{0, c.window - time.Minute, 2 * time.Minute} {
+					time.Sleep(after)
+					sent, err := d.Emit(t.Context(), e)
+					require.NoError(t, err)
+					require.Equal(t, i == 1, sent.Duplicate, "%v later", after)
+					require.Equal(t, i == 1, sent.ID == last.ID)
+					last = sent
+				}
+			})
+		})
+	}
 }
 
 // TestUnknownOutcome repeats an emit whose answer was lost.
@@ -263,10 +354,20 @@ func TestRawJSONAndPointers(t *testing.T) {
 	d := newDispatcher(t, nil)
 	_, err := d.CreateEndpoint(t.Context(), good())
 	require.NoError(t, err)
-	for _, data := range []any{events.LeadScoredData{}, &events.LeadScoredData{}, json.RawMessage(`{"lead":{"id":"l_1"},"unknown":true}`)} {
+	at := time.Date(2026, 11, 23, 11, 15, 30, 0, time.UTC)
+	emitted := func(data any) string {
 		e := scored()
-		e.Data = data
-		_, err := d.Emit(t.Context(), e)
+		e.Data, e.OccurredAt = data, at
+		sent, err := d.Emit(t.Context(), e)
 		require.NoError(t, err)
+		found, err := d.ListDeliveries(t.Context(), DeliveryQuery{Account: e.Account, Event: sent.ID, Body: true})
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		return string(found[0].Body)
 	}
+	data := events.LeadScoredData{Lead: events.Lead{ID: "l_1"}}
+	require.Contains(t, emitted(data), `"id":"l_1"`)
+	require.Equal(t, emitted(data), emitted(&data))
+	require.Equal(t, `{"event":"lead.scored","timestamp":"2026-11-23T11:15:30.000Z","data":{"lead":{"id":"l_1"},"unknown":true}}`,
+		emitted(json.RawMessage(`{"lead":{"id":"l_1"}, "unknown":true}`)))
 }

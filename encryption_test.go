@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/autoreach/webhook"
@@ -51,8 +52,8 @@ func TestEncryptionAtRest(t *testing.T) {
 		var answer atomic.Int32
 		answer.Store(http.StatusInternalServerError)
 		network.Handle("crm.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			require.Equal(t, marker, r.Header.Get("X-Api-Key"))
-			require.Contains(t, r.Header.Get("Webhook-Signature"), " v1a,")
+			assert.Equal(t, marker, r.Header.Get("X-Api-Key"))
+			assert.Contains(t, r.Header.Get("Webhook-Signature"), " v1a,")
 			w.WriteHeader(int(answer.Load()))
 			fmt.Fprint(w, marker)
 		}))
@@ -108,6 +109,7 @@ func TestEncryptionAtRest(t *testing.T) {
 		require.NotEmpty(t, kept)
 		require.NotEmpty(t, log[0].Body)
 		all := fmt.Sprintf("%+v %s %s %+v %s", kept, kept[0].Secret.Reveal(), kept[0].OldSecret.Reveal()+kept[0].SigningKey.Reveal(), log, log[0].Body) + store.text.String() + logged.String()
+		all += kept[0].URL + fmt.Sprint(kept[0].Headers) // which do not print with the endpoint
 		require.NotEmpty(t, kept[0].SigningKey)
 		for _, form := range append(encodings(marker), encodings(signingKey.Reveal()[len("whsk_"):])...) {
 			require.NotContains(t, all, form)
@@ -212,6 +214,7 @@ func TestEncryptionKeyRotation(t *testing.T) {
 		run(dispatcher(two), func() { time.Sleep(time.Minute) })
 		require.Zero(t, rcv.Load())
 		require.LessOrEqual(t, strings.Count(logged.String(), "cannot decrypt"), 5, "it rests for a lease each time")
+		require.Contains(t, logged.String(), `msg="webhook: cannot decrypt" endpoint=`+e.ID)
 		st, err := store.Stats(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 2, st.Pending, "nothing is lost by a key that is missing")

@@ -293,9 +293,23 @@ func ExampleVerify() {
 }
 
 func ExampleDispatcher_Deliveries() {
+	network := exampleNetwork(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	defer network.Close()
 	ctx := context.Background()
-	d, err := webhook.New(webhook.NewMemoryStore(nil), nil)
+	d, err := webhook.New(webhook.NewMemoryStore(nil), &webhook.Options{Transport: network.Transport(), Retry: webhook.Schedule{}}) // no retries
 	if err != nil {
+		panic(err)
+	}
+	_, err = d.CreateEndpoint(ctx, webhook.Endpoint{
+		Account: "acct_1", Name: "CRM Sync", URL: "https://crm.example.com/hooks", Events: []webhook.EventType{events.LeadScored},
+	})
+	if err != nil {
+		panic(err)
+	}
+	if _, err := d.Emit(ctx, webhook.Event{Account: "acct_1", Type: events.LeadScored, Data: events.LeadScoredData{}}); err != nil {
+		panic(err)
+	}
+	if err := deliver(d); err != nil {
 		panic(err)
 	}
 	q := webhook.DeliveryQuery{Account: "acct_1", States: []webhook.State{webhook.StateDead}}
@@ -307,5 +321,5 @@ func ExampleDispatcher_Deliveries() {
 			fmt.Println(r.Type, a.N, a.Status, a.Error)
 		}
 	}
-	// Output:
+	// Output: lead.scored 1 404 answered 404: nothing answers at this path, check the URL
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -80,6 +81,7 @@ func FuzzPatch(f *testing.F) {
 		was := good()
 		was.Secret, was.Headers, was.Enabled = "0123456789abcdef", map[string]string{"X-A": "1"}, true
 		was.SigningKey = Secret(key)
+		was.Format, was.Timeout, was.MaxInFlight, was.PerSecond, was.FIFO = FormatJSON, 2*time.Second, 3, 0.5, true
 		e := was
 		p.apply(&e)
 		if err := d.checkPatched(&e, &p); err != nil {
@@ -103,7 +105,9 @@ func FuzzPatch(f *testing.F) {
 		if !p.Name.IsSet && e.Name != was.Name || !p.URL.IsSet && e.URL != was.URL || !p.Secret.IsSet && e.Secret != was.Secret ||
 			!p.SigningKey.IsSet && e.SigningKey != was.SigningKey ||
 			!p.Events.IsSet && !slices.Equal(e.Events, was.Events) || !p.Headers.IsSet && !maps.Equal(e.Headers, was.Headers) ||
-			!p.Enabled.IsSet && !e.Enabled || e.Account != was.Account || e.ID != was.ID {
+			!p.Format.IsSet && e.Format != was.Format || !p.Timeout.IsSet && e.Timeout != was.Timeout ||
+			!p.MaxInFlight.IsSet && e.MaxInFlight != was.MaxInFlight || !p.PerSecond.IsSet && e.PerSecond != was.PerSecond ||
+			!p.FIFO.IsSet && e.FIFO != was.FIFO || !p.Enabled.IsSet && !e.Enabled || e.Account != was.Account || e.ID != was.ID {
 			t.Errorf("%s: changes more than it names: %+v", text, e)
 		}
 	})

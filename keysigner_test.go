@@ -18,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/autoreach/webhook"
@@ -99,7 +100,7 @@ func TestKeySigner(t *testing.T) {
 // What the key does wrong fails the attempt, in words for the operator, and
 // nothing else.
 func TestKeySignerFailures(t *testing.T) {
-	refusal := errors.New("AccessDenied")
+	refusal, another := errors.New("AccessDenied"), newKMS(t, nil)
 	sign := func(ctx context.Context, s *webhook.KeySigner, size int) error {
 		return s.Sign(ctx, http.Header{}, webhook.Signing{ID: "evt_1", Timestamp: time.Now(), Body: make([]byte, size)})
 	}
@@ -111,7 +112,7 @@ func TestKeySignerFailures(t *testing.T) {
 		"panic":         {func([]byte) ([]byte, error) { panic("kms") }, "the key panicked: kms"},
 		"nothing":       {func([]byte) ([]byte, error) { return nil, nil }, "does not belong to the public key"},
 		"too short":     {func([]byte) ([]byte, error) { return make([]byte, 63), nil }, "does not belong to the public key"},
-		"another key's": {func(m []byte) ([]byte, error) { return newKMS(t, nil).Sign(nil, m, crypto.Hash(0)) }, "does not belong to the public key"},
+		"another key's": {func(m []byte) ([]byte, error) { return another.Sign(nil, m, crypto.Hash(0)) }, "does not belong to the public key"},
 	} {
 		h := http.Header{}
 		err := newKeySigner(t, newKMS(t, c.act), 0).Sign(t.Context(), h, webhook.Signing{ID: "evt_1", Timestamp: time.Now()})
@@ -236,7 +237,7 @@ func TestContextKey(t *testing.T) {
 			}
 			asked.Add(1)
 			until, ok := ctx.Deadline()
-			require.True(t, ok)
+			assert.True(t, ok)
 			deadline.Store(int64(time.Until(until)))
 			<-ctx.Done()
 			told.Add(1)

@@ -195,6 +195,21 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
+// What the owner of an endpoint reads about a delivery that died.
+func TestReasons(t *testing.T) {
+	for reason, want := range map[webhook.Reason]string{
+		webhook.ReasonFailed:     "every attempt failed",
+		webhook.ReasonExpired:    "expired before it could be tried again",
+		webhook.ReasonMissed:     "emitted while the webhook was disabled after failing",
+		webhook.ReasonDiscarded:  "discarded on request",
+		webhook.ReasonFormat:     "the event could not be put into the webhook's format",
+		webhook.ReasonUnreadable: "the stored event could not be read",
+	} {
+		require.Equal(t, want, reason.Sentence(3))
+	}
+	require.Equal(t, "expired before it could be tried", webhook.ReasonExpired.Sentence(0))
+}
+
 func TestResend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{Retry: webhook.Schedule{}})

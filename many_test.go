@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/autoreach/webhook"
@@ -46,7 +47,7 @@ func TestSecondEventWhileTheFirstIsSent(t *testing.T) {
 		_, rc := w.endpoint("e.example.com", nil, func(n int, rw http.ResponseWriter, _ *http.Request) {
 			if n == 1 {
 				_, err := elsewhere.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
-				require.NoError(t, err)
+				assert.NoError(t, err)
 			}
 			rw.WriteHeader(204)
 		})
@@ -54,6 +55,30 @@ func TestSecondEventWhileTheFirstIsSent(t *testing.T) {
 		w.emit(1)
 		time.Sleep(time.Second)
 		require.Equal(t, 2, rc.count())
+	})
+}
+
+// TestWake: what another dispatcher of the process emitted, or a transaction of
+// the caller's, is found at once, and not only when the store is looked at again.
+func TestWake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		elsewhere := w.dispatcher()
+		_, rc := w.endpoint("e.example.com", nil, nil)
+		w.run()
+		event := webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}}
+		for i, emit := range []func() error{
+			func() error { _, err := elsewhere.Emit(t.Context(), event); return err },
+			func() error { _, err := elsewhere.EmitTx(t.Context(), w.store, event); return err },
+		} {
+			time.Sleep(10 * time.Second) // it is idle
+			require.NoError(t, emit())
+			time.Sleep(20 * time.Millisecond)
+			require.Equal(t, i, rc.count(), "nobody told it")
+			w.d.Wake()
+			time.Sleep(20 * time.Millisecond)
+			require.Equal(t, i+1, rc.count())
+		}
 	})
 }
 

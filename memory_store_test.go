@@ -1,11 +1,15 @@
 package webhook_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
 	"github.com/autoreach/webhook/storetest"
 )
 
@@ -16,6 +20,31 @@ func TestMemoryStore(t *testing.T) {
 		Unit:   time.Second,
 		Fake:   true,
 		Bubble: synctest.Test,
+	})
+}
+
+// The log has a bound: what ended first is forgotten first, with its body and
+// its place among the undelivered.
+func TestMemoryLogIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Retry: webhook.Schedule{}})
+		w.store = webhook.NewMemoryStore(&webhook.MemoryOptions{MaxLog: 3, MaxBytes: 8000})
+		w.d = w.dispatcher()
+		e, _ := w.endpoint("a.example.com", nil, status(500))
+		w.run()
+		var ids []string
+		for range 20 { // of nearly 1 KiB each
+			sent, err := w.d.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{Lead: events.Lead{ID: strings.Repeat("x", 700)}}})
+			require.NoError(t, err, "the bodies of what is forgotten are not kept")
+			ids = append(ids, sent.ID)
+			w.drain()
+		}
+		var kept []string
+		for _, d := range w.log(e) {
+			kept = append(kept, d.Event)
+		}
+		require.Equal(t, []string{ids[19], ids[18], ids[17]}, kept)
+		require.Equal(t, 3, w.record(e).Health.Undelivered)
 	})
 }
 

@@ -151,6 +151,7 @@ func TestHostLimit(t *testing.T) {
 		require.Equal(t, 200, rc.count())
 		require.LessOrEqual(t, rc.atMost(), 16)
 		require.Greater(t, rc.atMost(), 12)
+		require.Len(t, other.requests(), 2)
 		for _, r := range other.requests() {
 			require.Less(t, r.at.Sub(w.began), time.Second, "other hosts do not wait for it")
 		}

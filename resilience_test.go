@@ -207,10 +207,38 @@ func TestStopWhileTheStoreHangs(t *testing.T) {
 				if m == "settle" {
 					require.ErrorContains(t, err, "will be sent again")
 					require.NotContains(t, err.Error(), "%!")
+				} else {
+					require.NoError(t, err, "everything was given back")
 				}
 			})
 		})
 	}
+}
+
+// TestReadyForgets: a failure that nothing followed counts for 15 seconds, so that
+// a call that is not needed any more does not keep a process out of service.
+func TestReadyForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		e, _ := w.endpoint("a.example.com", nil, slow(time.Minute))
+		s := w.spied()
+		s.set(func(_ context.Context, m string) error {
+			if m == "extend" { // once: its lane is gone then
+				_, err := w.d.DisableEndpoint(t.Context(), account, e.ID, webhook.DisabledByCustomer)
+				return errors.Join(errors.New("a lock timeout"), err)
+			}
+			return nil
+		})
+		w.run()
+		w.emit(1)
+		for w.d.Ready() == nil {
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(14 * time.Second)
+		require.ErrorContains(t, w.d.Ready(), "a lock timeout")
+		time.Sleep(1100 * time.Millisecond)
+		require.NoError(t, w.d.Ready())
+	})
 }
 
 // TestNothingWaitsInHand: whatever is changed concerns all that was not sent.

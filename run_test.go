@@ -182,6 +182,7 @@ func TestCrash(t *testing.T) {
 		w.drain()
 		require.LessOrEqual(t, time.Since(began), 16*time.Second, "within the lease")
 		require.LessOrEqual(t, rc.count(), 12, "duplicates are at most what was in flight")
+		require.Len(t, w.log(e), 10)
 		for _, d := range w.log(e) {
 			require.Equal(t, webhook.StateDelivered, d.State)
 		}

@@ -144,7 +144,7 @@ func TestAuthorize(t *testing.T) {
 
 	may[console.Update], may[console.Delete], may[console.Resend] = true, true, true
 	require.Contains(t, w.get("").Body.String(), "/edit")
-	require.Contains(t, w.get(gets[11]).Body.String(), "Send it again")
+	require.Contains(t, w.get(gets[11]).Body.String(), "Send again")
 	may[console.ViewPayload] = true
 	require.Contains(t, w.see(gets[11]), "lead_1")
 	require.Contains(t, w.see(gets[11]), "the answer")

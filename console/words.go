@@ -174,16 +174,16 @@ func (v *visit) last(r webhook.EndpointRecord) sentence {
 		if !r.Enabled || r.Pending == 0 { // what it was about waits, or has ended otherwise
 			return append(out, say(".")...)
 		}
-		return append(out, say("; we try again at ", h.NextAt, fmt.Sprintf(" (try %d of %d).", h.Attempt+1, v.d.Limits(v.account).Attempts))...)
+		return append(out, say("; we try again at ", h.NextAt, fmt.Sprintf(" (attempt %d of %d).", h.Attempt+1, v.d.Limits(v.account).Attempts))...)
 	case webhook.LastFailed:
-		tries := ""
+		after := ""
 		if h.Attempt > 0 {
-			tries = " after " + count(h.Attempt, "try", "tries")
+			after = " after " + count(h.Attempt, "attempt", "attempts")
 		}
 		if answered {
-			return say("Your endpoint ", what, "; we gave up at ", h.At, tries, ".")
+			return say("Your endpoint ", what, "; we gave up at ", h.At, after, ".")
 		}
-		return say("We gave up at ", h.At, tries, ": ", what, ".")
+		return say("We gave up at ", h.At, after, ": ", what, ".")
 	}
 	if r.Pending > 0 || h.InError {
 		return say("Nothing was sent yet.")
@@ -229,7 +229,7 @@ func (v *visit) story(w webhook.EndpointRecord, r webhook.DeliveryRecord) senten
 		if counted <= 1 {
 			return say("Delivered at ", r.FinishedAt, "; your endpoint answered ", last.Status, ".")
 		}
-		return say("Delivered at ", r.FinishedAt, " at the ", ordinal(counted), " try; your endpoint answered ", last.Status, ".")
+		return say("Delivered at ", r.FinishedAt, " at the ", ordinal(counted), " attempt; your endpoint answered ", last.Status, ".")
 	case webhook.StatePending:
 		switch {
 		case !w.Enabled:

@@ -30,7 +30,7 @@ func TestStory(t *testing.T) {
 			State: webhook.StateDead, Reason: webhook.ReasonFailed, FinishedAt: at, Attempts: []webhook.Attempt{broken, silent}},
 		"Delivered at 26 Nov 10:32 UTC; your endpoint answered 204.": {
 			State: webhook.StateDelivered, FinishedAt: at, Attempts: []webhook.Attempt{good}},
-		"Delivered at 26 Nov 10:32 UTC at the third try; your endpoint answered 204.": {
+		"Delivered at 26 Nov 10:32 UTC at the third attempt; your endpoint answered 204.": {
 			State: webhook.StateDelivered, FinishedAt: at, Attempts: []webhook.Attempt{broken, silent, good}},
 		"Your endpoint answered 500 once; we try again at 26 Nov 10:32 UTC.": {
 			State: webhook.StatePending, NextAt: at, Attempts: []webhook.Attempt{broken}},
@@ -67,13 +67,13 @@ func TestSummary(t *testing.T) {
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastNever}, "new", "Nothing was sent yet. It waits for its first event.", ""},
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastDelivered, At: at, Status: 200}, "healthy", "Delivered at 26 Nov 10:32 UTC; your endpoint answered 200.", ""},
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastRetrying, At: at, NextAt: next, Attempt: 2, Status: 503, Class: "status", FailingSince: at}, "retrying",
-			"Your endpoint answered 503 at 26 Nov 10:32 UTC; we try again at 26 Nov 12:32 UTC (try 3 of 4).", ""},
+			"Your endpoint answered 503 at 26 Nov 10:32 UTC; we try again at 26 Nov 12:32 UTC (attempt 3 of 4).", ""},
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastFailed, At: at, Attempt: 4, Status: 404, Class: "status", FailingSince: at, InError: true,
 			Error: "answered 404: nothing answers at this path, check the URL", Reason: "answered 404: nothing answers at this path, check the URL"}, "error",
-			"Your endpoint answered 404; we gave up at 26 Nov 10:32 UTC after 4 tries.", "nothing answers at this path, check the URL."},
+			"Your endpoint answered 404; we gave up at 26 Nov 10:32 UTC after 4 attempts.", "nothing answers at this path, check the URL."},
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastFailed, At: at, Attempt: 1, Status: 301, Class: "redirect", InError: true,
 			Error: "answered 301 to https://a.example.com/: redirects are not followed", Reason: "answered 301 to https://a.example.com/: redirects are not followed"}, "error",
-			"Your endpoint answered 301; we gave up at 26 Nov 10:32 UTC after 1 try.", "answered 301 to https://a.example.com/: redirects are not followed."},
+			"Your endpoint answered 301; we gave up at 26 Nov 10:32 UTC after 1 attempt.", "answered 301 to https://a.example.com/: redirects are not followed."},
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastFailed, At: at, Class: "dns", InError: true, Error: "the host name does not exist in DNS: check the URL"}, "error",
 			"We gave up at 26 Nov 10:32 UTC: the host name does not exist in DNS.", ""},
 		{webhook.Endpoint{DisabledBy: webhook.DisabledByEngine, DisabledReason: "answered 410 Gone to all 4 attempts"}, webhook.Health{Last: webhook.LastNever}, "disabled", "We disabled it: answered 410 Gone to all 4 attempts.", ""},
@@ -81,7 +81,7 @@ func TestSummary(t *testing.T) {
 		{webhook.Endpoint{DisabledBy: webhook.DisabledByCustomer}, webhook.Health{Last: webhook.LastNever}, "disabled", "Disabled. It gets no events until it is enabled again.", ""},
 		{webhook.Endpoint{DisabledBy: webhook.DisabledByCustomer}, webhook.Health{Last: webhook.LastFailed, At: at, Attempt: 4, Status: 404, Class: "status", InError: true,
 			Reason: "answered 404: nothing answers at this path, check the URL"}, "disabled",
-			"Disabled. It gets no events until it is enabled again. Your endpoint answered 404; we gave up at 26 Nov 10:32 UTC after 4 tries.", "nothing answers at this path, check the URL."},
+			"Disabled. It gets no events until it is enabled again. Your endpoint answered 404; we gave up at 26 Nov 10:32 UTC after 4 attempts.", "nothing answers at this path, check the URL."},
 		{webhook.Endpoint{DisabledBy: webhook.DisabledByCustomer}, webhook.Health{Last: webhook.LastRetrying, At: at, NextAt: next, Attempt: 2, Status: 503, Class: "status", FailingSince: at}, "disabled",
 			"Disabled. It gets no events until it is enabled again. Your endpoint answered 503 at 26 Nov 10:32 UTC.", ""},
 		{webhook.Endpoint{Enabled: true}, webhook.Health{Last: webhook.LastRetrying, At: at, NextAt: next, Attempt: 2, Status: 503, Class: "status", FailingSince: at}, "failing",

@@ -109,7 +109,7 @@ func firstDelivery(b *tab, w *world) {
 	}
 	b.shows(".deliveries", "Delivered Lead Scored Delivered at .*; your endpoint answered 200")
 	b.follow(".deliveries a")
-	b.shows(".attempts", "200 Your endpoint accepted it try 1")
+	b.shows(".attempts", "200 Your endpoint accepted it attempt 1")
 	b.shows("pre[aria-label=Payload]", `"event": "lead.scored"`)
 	name, body := b.download("a[download]")
 	sent := w.receiver.requests("/hook")
@@ -190,12 +190,12 @@ func failAndResend(b *tab, w *world) {
 	w.happen("acme", events.LeadCreated, 1)
 	w.settle()
 	b.now(`document.querySelector(".hook .badge.error")`)
-	b.shows(".hook", "Error .*Your endpoint answered 500; we gave up at .* after 4 tries")
+	b.shows(".hook", "Error .*Your endpoint answered 500; we gave up at .* after 4 attempts")
 	b.shows(".hook .missed", "1 delivery was never delivered")
 	b.follow(".hook h2 a")
 	b.shows(".deliveries li", "Failed .*Your endpoint answered 500 four times; we gave up at")
 	b.follow(".deliveries a")
-	b.shows(".attempts li:last-child", "500 .*try 4 .*The log of your server tells more.*the database is down")
+	b.shows(".attempts li:last-child", "500 .*attempt 4 .*The log of your server tells more.*the database is down")
 	if n := eval[int](b, `document.querySelectorAll(".attempts > li").length`); n != 4 {
 		b.Errorf("%d attempts are shown", n)
 	}

@@ -77,7 +77,7 @@ func TestLiveUpdate(t *testing.T) {
 	b.sees("Nothing was sent yet.")
 	release()
 	b.until(`document.querySelector(".status-card .badge.delivered")`)
-	b.shows(".attempts", "500 .*try 1 .*200 Your endpoint accepted it try 2")
+	b.shows(".attempts", "500 .*attempt 1 .*200 Your endpoint accepted it attempt 2")
 
 	// Nothing is shown again as long as nothing changes.
 	b.open("")
