@@ -14,6 +14,9 @@ const (
 	heldInterval = 200 * time.Millisecond
 	// wakeInterval is the same when something was emitted in this process.
 	wakeInterval = 10 * time.Millisecond
+	// busyInterval is how often all lanes are looked at for that when others want
+	// to be asked without a pause.
+	busyInterval = 50 * time.Millisecond
 	longSleep    = time.Hour // when only a signal brings work
 	// When so many lanes ask at a time, the next question waits (see gather):
 	// answers come in meanwhile, and each lane asks for more at a time.
@@ -32,7 +35,12 @@ func gather(ctx context.Context, took time.Duration) {
 // dueLoop asks held lanes for work.
 func (e *engine) dueLoop(ctx context.Context) {
 	b := newStoreBackoff()
+	var looked time.Time
 	for ctx.Err() == nil {
+		if now := time.Now(); now.Sub(looked) >= busyInterval {
+			looked = now
+			e.refresh()
+		}
 		wants, lanes := e.wants()
 		if len(wants) == 0 {
 			wait(ctx, e.dueSignal, e.refresh())

@@ -58,6 +58,36 @@ func TestSecondEventWhileTheFirstIsSent(t *testing.T) {
 	})
 }
 
+// TestHeldLaneIsNotForgotten: an endpoint that answers slowly and could take more
+// gets what is emitted for it, although others want to be asked all the time.
+func TestHeldLaneIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		s := w.spied()
+		s.set(func(_ context.Context, m string) error {
+			if m == "due" { // others' answers come in meanwhile
+				time.Sleep(5 * time.Millisecond)
+			}
+			return nil
+		})
+		_, rc := w.endpoint("slow.example.com", func(e *webhook.Endpoint) { e.Account = "slow" }, slow(10*time.Second))
+		for i := range 30 {
+			w.endpoint(fmt.Sprintf("e%d.example.com", i), nil, slow(3*time.Millisecond))
+		}
+		w.emit(500)
+		w.run()
+		w.emitOf(1, "slow", events.LeadScored, events.LeadScoredData{})
+		time.Sleep(100 * time.Millisecond)
+		require.Equal(t, 1, rc.count())
+		w.emitOf(1, "slow", events.LeadScored, events.LeadScoredData{})
+		time.Sleep(300 * time.Millisecond)
+		require.Equal(t, 2, rc.count())
+		st, err := w.d.Stats(t.Context())
+		require.NoError(t, err)
+		require.Greater(t, st.Pending, 100, "or nobody was busy")
+	})
+}
+
 // TestWake: what another dispatcher of the process emitted, or a transaction of
 // the caller's, is found at once, and not only when the store is looked at again.
 func TestWake(t *testing.T) {
