@@ -126,7 +126,8 @@ const maxTargets = 10_000
 
 // target returns the endpoint made ready, from the cache if it is there.
 func (e *engine) target(c Endpoint) *target {
-	if t := e.targets[c.ID]; t != nil && t.config.Version == c.Version {
+	// The time tells one that was deleted from one that was created with its ID.
+	if t := e.targets[c.ID]; t != nil && t.config.Version == c.Version && t.config.CreatedAt.Equal(c.CreatedAt) {
 		return t
 	}
 	if len(e.targets) >= maxTargets {

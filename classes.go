@@ -29,3 +29,9 @@ const (
 	ClassCanceled      = string(exchange.ClassCanceled)      // the sender stopped; says nothing about the endpoint
 	ClassInternal      = string(exchange.ClassInternal)      // the sender's own fault; says nothing about the endpoint
 )
+
+// SenderFault says whether a class of failure is the sender's own fault and not
+// the endpoint's: [ClassInternal], [ClassFormat] and [ClassUnknownFormat].
+func SenderFault(class string) bool {
+	return class == ClassInternal || class == ClassFormat || class == ClassUnknownFormat
+}

@@ -223,6 +223,33 @@ func TestDisableAfter(t *testing.T) {
 	})
 }
 
+// TestSenderFaultDisablesNothing: a deployment that forgot a format fails at its
+// endpoints for days.
+func TestSenderFaultDisablesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{DisableAfter: 24 * time.Hour, Retry: webhook.Schedule{}})
+		own, err := webhook.TemplateFormat("own", "Own", "text/plain", "{{.Type}}")
+		require.NoError(t, err)
+		knows := w.opts
+		knows.Formats = []webhook.Format{own}
+		w.d, err = webhook.New(w.store, &knows)
+		require.NoError(t, err)
+		e, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Format = "own" }, nil)
+		w.d = w.dispatcher() // which does not
+		w.run()
+		for range 12 {
+			w.emit(10)
+			time.Sleep(6 * time.Hour)
+		}
+		w.drain()
+		r := w.record(e)
+		require.True(t, r.Enabled)
+		require.Equal(t, webhook.ClassUnknownFormat, r.Health.Class)
+		require.Equal(t, 120, r.Health.Undelivered)
+		require.Zero(t, rc.count())
+	})
+}
+
 func TestThrottle(t *testing.T) {
 	for _, code := range []int{429, 502, 503, 504} {
 		synctest.Test(t, func(t *testing.T) {

@@ -51,11 +51,9 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 	d := &Dispatcher{store: store, options: o, policy: o.policy(), attempts: attempts(o.Retry), reserved: signerHeaders(o.Signers)}
 	d.waits = slices.ContainsFunc(o.Signers, waits)
 	d.exclusive, _ = store.(Exclusive)
-	if len(o.EncryptionKeys) > 0 {
-		d.store = newEncryptedStore(store, o.EncryptionKeys, func(endpoint string, err error) {
-			o.Logger.Error("webhook: cannot decrypt", "endpoint", endpoint, "error", err)
-		})
-	}
+	d.store = newEncryptedStore(store, o.EncryptionKeys, func(endpoint string, err error) {
+		o.Logger.Error("webhook: cannot decrypt", "endpoint", endpoint, "error", err)
+	})
 	if d.catalogue, err = newCatalogue(o.Events); err != nil {
 		return nil, err
 	}
@@ -154,8 +152,8 @@ const maxAppend = 30 * time.Second
 // Deliveries begin within the store's polling interval after the commit; a
 // caller that wants them sooner calls [Dispatcher.Wake] then.
 func (d *Dispatcher) EmitTx(ctx context.Context, tx Tx, e Event) (Emitted, error) {
-	if tx == nil {
-		return Emitted{}, &InvalidError{Fields: []FieldError{{Field: "tx", Code: "required", Message: "is nil; make one of your transaction with the store's module"}}}
+	if err := given(tx); err != nil {
+		return Emitted{}, err
 	}
 	records, err := d.records([]Event{e})
 	if err != nil {
@@ -175,6 +173,14 @@ func (d *Dispatcher) EmitTx(ctx context.Context, tx Tx, e Event) (Emitted, error
 func (d *Dispatcher) Wants(ctx context.Context, account string, t EventType) (bool, error) {
 	found, err := d.store.Endpoints(ctx, EndpointQuery{Account: account, Type: t, Limit: 1})
 	return len(found) > 0, err
+}
+
+// given refuses a transaction that is nil.
+func given(tx Tx) error {
+	if tx != nil {
+		return nil
+	}
+	return &InvalidError{Fields: []FieldError{{Field: "tx", Code: "required", Message: "is nil; make one of your transaction with the store's module"}}}
 }
 
 // records checks and encodes events.

@@ -142,6 +142,17 @@ func TestUnknownOutcomeOfBatch(t *testing.T) {
 	}
 }
 
+// TestNilTx is refused by whatever takes one.
+func TestNilTx(t *testing.T) {
+	d, ctx := newDispatcher(t, nil), t.Context()
+	_, emit := d.EmitTx(ctx, nil, scored())
+	_, create := d.CreateEndpointTx(ctx, nil, good())
+	_, update := d.UpdateEndpointTx(ctx, nil, "acct_1", newID(), 0, EndpointPatch{})
+	for name, err := range map[string]error{"emit": emit, "create": create, "update": update, "delete": d.DeleteEndpointTx(ctx, nil, "acct_1", newID())} {
+		require.Equal(t, "required", fields(t, err)["tx"].Code, name)
+	}
+}
+
 type bomb struct{ Armed bool }
 
 func (b bomb) MarshalJSON() ([]byte, error) {
@@ -304,6 +315,17 @@ func TestUnknownOutcomeOfCreate(t *testing.T) {
 	again, err = d.CreateEndpoint(t.Context(), again)
 	require.ErrorIs(t, err, ErrConflict, "another account's")
 	require.Equal(t, Endpoint{}, again)
+	for field, change := range map[string]func(*Endpoint){
+		"secret": func(e *Endpoint) { e.Secret = GenerateSecret() },
+		"url":    func(e *Endpoint) { e.URL = "https://other.example.com/" },
+	} {
+		again = good()
+		again.ID = list[0].ID
+		change(&again)
+		_, err = d.CreateEndpoint(t.Context(), again)
+		require.ErrorIs(t, err, ErrConflict, "the caller would believe in another %s than what is stored", field)
+		require.ErrorContains(t, err, "with other fields")
+	}
 	again = good()
 	again.ID = "ep_1"
 	_, err = d.CreateEndpoint(t.Context(), again)

@@ -1,21 +1,23 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
 )
 
 // encryptedTx is a Tx whose URLs, secrets, headers, bodies and responses are
-// sealed in what it wraps: the store, or a transaction of the caller's.
+// sealed in what it wraps, if there are keys: the store, or a transaction of the
+// caller's.
 type encryptedTx struct {
 	Tx
 	keys keyring
 }
 
-// sealed is the transaction with what it stores sealed, if there are keys.
+// sealed is the transaction with what it stores sealed.
 func (d *Dispatcher) sealed(tx Tx) Tx {
-	if _, done := tx.(*encryptedStore); done || len(d.options.EncryptionKeys) == 0 {
+	if _, done := tx.(*encryptedStore); done {
 		return tx
 	}
 	return encryptedTx{tx, d.options.EncryptionKeys}
@@ -37,15 +39,15 @@ func (t encryptedTx) Endpoints(ctx context.Context, q EndpointQuery) ([]Endpoint
 	for i := range found {
 		// One that cannot be opened must not hide the account's others.
 		found[i].Endpoint, found[i].Unreadable = t.keys.openEndpoint(found[i].Endpoint)
-		if found[i].Unreadable != nil {
-			found[i].URL, found[i].Headers = "", nil
-		}
 		found[i].Health.Response = t.keys.openResponse(found[i].Health.Response, found[i].ID)
 	}
 	return found, nil
 }
 
 func (t encryptedTx) Append(ctx context.Context, events []EventRecord) ([]Appended, error) {
+	if len(t.keys) == 0 {
+		return t.Tx.Append(ctx, events)
+	}
 	events = slices.Clone(events)
 	for i := range events {
 		e := &events[i]
@@ -107,8 +109,8 @@ func (s *encryptedStore) Due(ctx context.Context, wants []Want) ([]Batch, error)
 
 // event opens a copy of an event, which is shared; nil if it cannot.
 func (s *encryptedStore) event(endpoint string, e *EventRecord) *EventRecord {
-	if e == nil {
-		return nil
+	if e == nil || !bytes.HasPrefix(e.Body, []byte(sealedPrefix)) {
+		return e
 	}
 	out := *e
 	var err error
@@ -121,6 +123,9 @@ func (s *encryptedStore) event(endpoint string, e *EventRecord) *EventRecord {
 
 // Settle implements Lanes.
 func (s *encryptedStore) Settle(ctx context.Context, outcomes []Outcome, returns []Return) (Settled, error) {
+	if len(s.keys) == 0 {
+		return s.Lanes.Settle(ctx, outcomes, returns)
+	}
 	outcomes = slices.Clone(outcomes)
 	for i := range outcomes {
 		if a := outcomes[i].Attempt; a != nil && len(a.Response) > 0 {

@@ -52,9 +52,15 @@ var errMalformed = errors.New("webhook: what is stored is cut short or changed")
 // A keyring seals with its first key and opens with any. What is not sealed
 // opens as itself: it was stored before there were keys. The place says where
 // something is stored, so that nothing opens in the place of another.
+//
+// An empty one seals nothing, and what is sealed does not open: a process whose
+// keys were forgotten sends nothing of it.
 type keyring []EncryptionKey
 
 func (r keyring) seal(message []byte, place string) []byte {
+	if len(r) == 0 {
+		return message
+	}
 	k := r[0]
 	out := make([]byte, 0, len(sealedPrefix)+len(k.id)+1+len(message)+xaes.Overhead)
 	out = append(append(append(out, sealedPrefix...), k.id...), ':')
@@ -80,8 +86,8 @@ func (r keyring) open(stored []byte, place string) ([]byte, error) {
 
 // sealText is seal for a place that holds text.
 func (r keyring) sealText(s, place string) string {
-	if s == "" {
-		return ""
+	if s == "" || len(r) == 0 {
+		return s
 	}
 	b := r.seal([]byte(s), place)
 	at := len(sealedPrefix) + len(r[0].id) + 1
@@ -108,7 +114,7 @@ const responseHead = 640
 
 // sealResponse seals a response in two parts, the second of which may be cut.
 func (r keyring) sealResponse(b []byte, place string) []byte {
-	if len(b) == 0 {
+	if len(b) == 0 || len(r) == 0 {
 		return b
 	}
 	head := b[:min(len(b), responseHead)]
@@ -124,8 +130,8 @@ func (r keyring) sealResponse(b []byte, place string) []byte {
 
 // openResponse opens a response, or its first part if the second was cut.
 func (r keyring) openResponse(stored []byte, place string) []byte {
-	if !strings.HasPrefix(string(stored[:min(len(stored), len(sealedPrefix))]), sealedPrefix) {
-		return stored
+	if len(r) == 0 || !strings.HasPrefix(string(stored[:min(len(stored), len(sealedPrefix))]), sealedPrefix) {
+		return stored // an answer may begin like that
 	}
 	head, tail, _ := strings.Cut(string(stored), " ")
 	first, err := r.openText(head, place+" head")
@@ -143,6 +149,9 @@ func (r keyring) openResponse(stored []byte, place string) []byte {
 // sealEndpoint returns the endpoint as it is stored: secrets, URL and headers
 // sealed.
 func (r keyring) sealEndpoint(e Endpoint) Endpoint {
+	if len(r) == 0 {
+		return e
+	}
 	e.URL = r.sealText(e.URL, e.ID+" url")
 	e.Secret = Secret(r.sealText(string(e.Secret), e.ID+" secret"))
 	e.OldSecret = Secret(r.sealText(string(e.OldSecret), e.ID+" old secret"))
@@ -154,7 +163,10 @@ func (r keyring) sealEndpoint(e Endpoint) Endpoint {
 	return e
 }
 
-func (r keyring) openEndpoint(e Endpoint) (Endpoint, error) {
+// openEndpoint opens what sealEndpoint sealed. On an error, of a key that is not
+// there, the secrets stay sealed and the rest is left out.
+func (r keyring) openEndpoint(sealed Endpoint) (Endpoint, error) {
+	e := sealed
 	var errs [5]error
 	var secret, old, key string
 	e.URL, errs[0] = r.openText(e.URL, e.ID+" url")
@@ -162,15 +174,16 @@ func (r keyring) openEndpoint(e Endpoint) (Endpoint, error) {
 	old, errs[2] = r.openText(string(e.OldSecret), e.ID+" old secret")
 	key, errs[4] = r.openText(string(e.SigningKey), e.ID+" signing key")
 	e.Secret, e.OldSecret, e.SigningKey = Secret(secret), Secret(old), Secret(key)
-	if sealed, ok := e.Headers[""]; ok {
+	if headers, ok := e.Headers[""]; ok {
 		var text string
-		if text, errs[3] = r.openText(sealed, e.ID+" headers"); errs[3] == nil {
+		if text, errs[3] = r.openText(headers, e.ID+" headers"); errs[3] == nil {
 			e.Headers = nil
 			errs[3] = json.Unmarshal([]byte(text), &e.Headers)
 		}
 	}
 	if err := errors.Join(errs[:]...); err != nil {
-		return e, fmt.Errorf("webhook: endpoint %s cannot be decrypted: %w", e.ID, err)
+		sealed.URL, sealed.Headers = "", nil
+		return sealed, fmt.Errorf("webhook: endpoint %s cannot be decrypted: %w", e.ID, err)
 	}
 	return e, nil
 }

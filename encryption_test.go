@@ -186,6 +186,7 @@ func TestEncryptionKeyRotation(t *testing.T) {
 		plain := dispatcher()
 		e, err := plain.CreateEndpoint(t.Context(), webhook.Endpoint{
 			Account: "acct_1", Name: "CRM", URL: "https://crm.example.com/", Events: []webhook.EventType{events.LeadScored},
+			Secret: "a secret of the customer",
 		})
 		require.NoError(t, err)
 		emit(plain)
@@ -206,6 +207,7 @@ func TestEncryptionKeyRotation(t *testing.T) {
 		require.ErrorContains(t, list[0].Unreadable, one.ID())
 		require.Equal(t, "CRM Sync", list[0].Name)
 		require.Empty(t, list[0].URL)
+		require.True(t, list[0].HasSecret, "as far as is known")
 		require.NoError(t, list[1].Unreadable)
 		require.Equal(t, "https://chat.example.com/", list[1].URL)
 		_, err = dispatcher(two).UpdateEndpoint(t.Context(), "acct_1", e.ID, 0, webhook.EndpointPatch{Name: webhook.Set("CRM")})
@@ -218,6 +220,14 @@ func TestEncryptionKeyRotation(t *testing.T) {
 		st, err := store.Stats(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 2, st.Pending, "nothing is lost by a key that is missing")
+
+		run(plain, func() { time.Sleep(3 * time.Hour) })
+		_, err = plain.Endpoint(t.Context(), "acct_1", e.ID)
+		require.ErrorContains(t, err, "encrypted with key "+one.ID())
+		st, err = store.Stats(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 2, st.Pending, "nor by keys that were forgotten altogether")
+		require.Zero(t, rcv.Load())
 
 		both := dispatcher(two, one)
 		run(both, func() { require.NoError(t, both.Drain(t.Context())) })

@@ -18,14 +18,17 @@ import (
 //
 // What is refused is an [*InvalidError] with every wrong field; one endpoint
 // too many is also [ErrLimit]. After any other error the outcome is unknown:
-// call again with ID set to the one that was returned, which does no harm if the
-// endpoint was created. An ID is otherwise left empty.
+// call again with ID set to the one that was returned and all else as it was,
+// which does no harm if the endpoint was created. An ID is otherwise left empty.
 func (d *Dispatcher) CreateEndpoint(ctx context.Context, e Endpoint) (Endpoint, error) {
 	return d.CreateEndpointTx(ctx, d.store, e)
 }
 
 // CreateEndpointTx is CreateEndpoint as a part of the caller's transaction.
 func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (Endpoint, error) {
+	if err := given(tx); err != nil {
+		return Endpoint{}, err
+	}
 	if e.Version = 0; e.ID == "" {
 		e.ID = newID()
 	} else if !validID(e.ID) {
@@ -42,7 +45,7 @@ func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (E
 	if e.ChangedBy, err = actor(ctx); err != nil {
 		return Endpoint{}, err
 	}
-	limit := d.options.EndpointLimit(e.Account)
+	limit, asked := d.options.EndpointLimit(e.Account), e
 	e, err = d.sealed(tx).PutEndpoint(ctx, e, limit)
 	if errors.Is(err, ErrLimit) {
 		return Endpoint{}, &InvalidError{cause: ErrLimit, Fields: []FieldError{{
@@ -51,12 +54,20 @@ func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (E
 		}}}
 	}
 	switch {
+	case err == nil && !sameAs(&e, &asked): // a repeat
+		return Endpoint{}, fmt.Errorf("%w: the endpoint %s was created with other fields; repeat a create with what it was called with, a generated secret too", ErrConflict, id)
 	case err == nil:
 		return d.public(e), nil
 	case isRefusal(err):
 		return Endpoint{}, err
 	}
 	return Endpoint{ID: id}, err
+}
+
+// sameAs says whether what a customer sees and what signs is the same.
+func sameAs(a, b *Endpoint) bool {
+	return a.Name == b.Name && a.URL == b.URL && slices.Equal(a.Events, b.Events) && a.Format == b.Format &&
+		a.Secret == b.Secret && a.SigningKey == b.SigningKey && maps.Equal(a.Headers, b.Headers)
 }
 
 // Endpoint returns one endpoint with its health. A foreign one is
@@ -130,6 +141,9 @@ func (d *Dispatcher) UpdateEndpoint(ctx context.Context, account, id string, ver
 // transaction is rolled back, they are made again within a lease
 // ([Options.Lease]).
 func (d *Dispatcher) UpdateEndpointTx(ctx context.Context, tx Tx, account, id string, version int64, p EndpointPatch) (Endpoint, error) {
+	if err := given(tx); err != nil {
+		return Endpoint{}, err
+	}
 	return d.change(ctx, tx, account, id, version, func(e *Endpoint) error {
 		p.apply(e)
 		return d.checkPatched(e, &p)
@@ -198,6 +212,9 @@ func (d *Dispatcher) DeleteEndpoint(ctx context.Context, account, id string) err
 // deleted endpoint: a row of the caller's own, written in that transaction, can
 // say who deleted it.
 func (d *Dispatcher) DeleteEndpointTx(ctx context.Context, tx Tx, account, id string) error {
+	if err := given(tx); err != nil {
+		return err
+	}
 	if err := tx.DeleteEndpoint(ctx, account, id); err != nil {
 		return err
 	}
@@ -213,7 +230,9 @@ const DefaultOverlap = 24 * time.Hour
 // receivers can change over without a gap: webhook-signature then has an entry
 // for each, and X-Webhook-Signature, which has room for one, stays with the
 // old secret. An empty next is replaced by a generated one; the new secret is
-// returned, this once.
+// returned, this once. After an error whose outcome is unknown it is returned
+// too: repeat the call with it, which does no harm, and not with an empty one,
+// which would begin another rotation and end the first secret.
 //
 // Of an endpoint that is in a rotation already, the older secret goes.
 func (d *Dispatcher) RotateSecret(ctx context.Context, account, id string, next Secret, overlap time.Duration) (Secret, Endpoint, error) {
@@ -232,7 +251,7 @@ func (d *Dispatcher) RotateSecret(ctx context.Context, account, id string, next 
 		return "", Endpoint{}, err
 	}
 	e, err := d.change(ctx, d.store, account, id, 0, func(e *Endpoint) error {
-		if e.Secret == next && e.OldSecret != "" {
+		if e.Secret == next {
 			return nil // a repeat
 		}
 		e.OldSecret, e.OldSecretUntil = e.Secret, time.Now().Add(overlap)

@@ -38,7 +38,9 @@ type Format struct {
 	PerSecond float64
 
 	// Match says for which URLs the format is chosen by itself, when
-	// [Endpoint.Format] is empty. Nil means none.
+	// [Endpoint.Format] is empty. Nil means none. It must be a pure and quick
+	// function of the URL: deliveries wait for it, and it must not call the
+	// dispatcher.
 	Match func(*url.URL) bool
 
 	// Render makes the request's body. It is called at every attempt, and the

@@ -69,6 +69,62 @@ func TestDisableAndEnable(t *testing.T) {
 	})
 }
 
+// TestWhoDisabledIt: what the operator has disabled is the operator's to enable,
+// whoever was quicker.
+func TestWhoDisabledIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Retry: webhook.Schedule{}})
+		e, _ := w.endpoint("a.example.com", nil, status(410))
+		disable := func(by, want webhook.DisabledBy) {
+			t.Helper()
+			e, err := w.d.DisableEndpoint(t.Context(), account, e.ID, by)
+			require.NoError(t, err)
+			require.False(t, e.Enabled)
+			require.Equal(t, want, e.DisabledBy)
+		}
+		w.emit(1)
+		w.drain()
+		require.Equal(t, webhook.DisabledByEngine, w.record(e).DisabledBy)
+		disable("", webhook.DisabledByEngine)
+		require.NotEmpty(t, w.record(e).DisabledReason)
+		disable(webhook.DisabledByOperator, webhook.DisabledByOperator)
+		require.Empty(t, w.record(e).DisabledReason)
+		disable(webhook.DisabledByCustomer, webhook.DisabledByOperator)
+		require.True(t, w.patch(e, webhook.EndpointPatch{Enabled: webhook.Set(true)}).Enabled)
+		disable("", webhook.DisabledByCustomer)
+		disable(webhook.DisabledByOperator, webhook.DisabledByOperator)
+		_, err := w.d.DisableEndpoint(t.Context(), account, e.ID, "nobody")
+		require.ErrorContains(t, err, "disabled_by")
+	})
+}
+
+// TestRepeatedRotation: a repeat with the secret that came back is no second
+// rotation, which would end the first secret.
+func TestRepeatedRotation(t *testing.T) {
+	for name, first := range map[string]webhook.Secret{"of a secret": "the first of its secrets", "of none": ""} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, webhook.Options{})
+				e, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Secret = first }, nil)
+				next, once, err := w.d.RotateSecret(t.Context(), account, e.ID, "", 0)
+				require.NoError(t, err)
+				same, twice, err := w.d.RotateSecret(t.Context(), account, e.ID, next, 0)
+				require.NoError(t, err)
+				require.Equal(t, next, same)
+				require.Equal(t, first != "", twice.Rotating)
+				require.Equal(t, once.OldSecretUntil, twice.OldSecretUntil)
+				w.emit(1)
+				w.drain()
+				body, sent := rc.requests()[0].body, rc.requests()[0].header.Get("X-Webhook-Signature")
+				if first == "" {
+					first = next
+				}
+				require.NoError(t, webhook.Verify(first.Reveal(), []byte(body), sent))
+			})
+		})
+	}
+}
+
 func TestDiscardWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{})

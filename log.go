@@ -94,23 +94,24 @@ func (d *Dispatcher) Dismiss(ctx context.Context, q DeliveryQuery) (int, error) 
 
 // Purge makes deliveries dead that have waited for longer than
 // [Options.ExpireAfter], and forgets what is past [Options.BodyRetention] and
-// [Options.LogRetention]: at most limit of each kind. It returns how many.
+// [Options.LogRetention]: at most limit of each kind, which is 1 to 1,000; 0
+// means 100. It returns how many.
 // Run does this by itself every minute.
 func (d *Dispatcher) Purge(ctx context.Context, limit int) (int, error) {
 	return d.store.Purge(ctx, Ages{
 		Pending: d.options.ExpireAfter, Bodies: d.options.BodyRetention, Log: d.options.LogRetention,
-	}, limit)
+	}, pageLimit(limit))
 }
 
 // Erase forgets all about an account or a data subject, at once and for good:
-// see [Erasure]. It takes at most limit events and returns how many: call it
-// again while that is not 0.
+// see [Erasure]. It takes at most limit events, 1 to 1,000 (0 means 100), and
+// returns how many: call it again while that is not 0.
 func (d *Dispatcher) Erase(ctx context.Context, e Erasure, limit int) (int, error) {
 	if e.Account == "" && e.Subject == "" {
 		return 0, &InvalidError{Fields: []FieldError{{Field: "account", Code: "required",
 			Message: "is empty, and so is subject; say whose data is to be erased"}}}
 	}
-	n, err := d.store.Erase(ctx, e, limit)
+	n, err := d.store.Erase(ctx, e, pageLimit(limit))
 	if e.Subject == "" {
 		d.forget(func(x Endpoint) bool { return x.Account == e.Account })
 	}

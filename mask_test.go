@@ -27,6 +27,31 @@ func TestMaskURL(t *testing.T) {
 	}
 }
 
+// What is shown of a URL depends on its scheme and host alone, so that it holds
+// nothing of the rest.
+func FuzzMaskURL(f *testing.F) {
+	for _, raw := range []string{"", "secret", slackHook, discordHook, teamsHook, "https://user:secret@crm.example.com:8443/a%2Fb;c?x=secret#secret", "//crm.example.com", "mailto:secret",
+		"https://a@b@crm.example.com\\@c", "https://crm.example.com?https://user:secret@d/", "https:///secret", "https://[fe80::1%25x%2fy]/", "https://caf%C3%A9.example.com/%zz", "HTTPS:crm.example.com/secret"} {
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		shown := webhook.MaskURL(raw)
+		u, err := url.Parse(raw)
+		if raw == "" {
+			require.Empty(t, shown)
+			return
+		}
+		if err != nil || u.Host == "" {
+			require.Equal(t, "…", shown, "%q", raw)
+			return
+		}
+		other := url.URL{Scheme: u.Scheme, Host: u.Host, User: url.UserPassword("XXXX", "XXXX"), Path: "/XXXX", RawQuery: "XXXX", Fragment: "XXXX"}
+		require.Equal(t, webhook.MaskURL(other.String()), shown, "%q", raw)
+		require.Equal(t, strings.Count(u.Scheme+u.Host, "XXXX"), strings.Count(shown, "XXXX"), "%q", raw)
+		require.Contains(t, shown, u.Host)
+	})
+}
+
 // Whoever prints or logs an endpoint, or what holds one, shows no credential.
 func TestPrintingMasksTheURL(t *testing.T) {
 	e := webhook.Endpoint{ID: "ep_1", Account: account, Name: "Alerts", URL: slackHook, Headers: map[string]string{"X-Api-Key": "XXXXXXXXXXXXXXXXXXXXXXXX"}}

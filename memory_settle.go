@@ -122,7 +122,7 @@ func (s *MemoryStore) died(l *memLane, d *memDelivery, o *Outcome, out *Settled,
 		return
 	}
 	s.attempted(l, d, o.Attempt, LastFailed, out, now)
-	if o.Reason == ReasonFailed {
+	if o.Reason == ReasonFailed && (o.Attempt == nil || !SenderFault(o.Attempt.Class)) {
 		l.deadInRow++
 	}
 	s.failing(l, reason, out)

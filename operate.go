@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -29,8 +30,15 @@ func (d *Dispatcher) setPause(ctx context.Context, p Pause, on bool) error {
 		return &InvalidError{Fields: []FieldError{{Field: "pause", Code: "ambiguous",
 			Message: "names more than one of account, type and host; set one pause for each"}}}
 	}
-	if u, err := d.policy.URL("https://" + p.Host); err == nil && p.Host != "" {
+	if u, err := d.policy.URL("https://" + p.Host); err == nil && p.Host != "" && u.Host == u.Hostname() && u.RequestURI() == "/" {
 		p.Host = u.Hostname() // as endpoints' URLs are written
+	} else if p.Host != "" && on {
+		return &InvalidError{Fields: []FieldError{{Field: "pause.host", Code: "malformed",
+			Message: "is not the host of a URL that endpoints can have; use a name alone, such as crm.example.com"}}}
+	}
+	if _, known := d.catalogue.lookup(p.Type); p.Type != "" && !known && on {
+		return &InvalidError{Fields: []FieldError{{Field: "pause.type", Code: "unknown_event",
+			Message: fmt.Sprintf("is %q, which is not a registered event type; known are %s", p.Type, d.catalogue.names())}}}
 	}
 	if err := d.store.SetPause(ctx, p, on); err != nil {
 		return err

@@ -73,7 +73,19 @@ func TestPauseOfOneTypeAmongSeveral(t *testing.T) {
 		require.NoError(t, w.d.Resume(t.Context(), webhook.Pause{Type: events.LeadScored}))
 		time.Sleep(time.Second)
 		require.Equal(t, 6, rc.count())
-		require.Error(t, w.d.Pause(t.Context(), webhook.Pause{Type: "a", Host: "b"}))
+		require.Error(t, w.d.Pause(t.Context(), webhook.Pause{Type: events.LeadScored, Host: "b.example.com"}))
+		for _, p := range []webhook.Pause{ // which would pause nothing
+			{Host: "https://a.example.com/hook"}, {Host: "a.example.com/hook"}, {Host: "a.example.com:8443"}, {Host: "a b"}, {Host: "localhost"}, {Type: "lead.eaten"},
+		} {
+			var invalid *webhook.InvalidError
+			require.ErrorAs(t, w.d.Pause(t.Context(), p), &invalid, "%+v", p)
+			require.NoError(t, w.d.Resume(t.Context(), p))
+		}
+		require.NoError(t, w.d.Pause(t.Context(), webhook.Pause{Host: "CRM.Example.com"}))
+		set, err := w.d.Pauses(t.Context())
+		require.NoError(t, err)
+		require.Contains(t, set, webhook.Pause{Host: "crm.example.com"})
+		require.NoError(t, w.d.Resume(t.Context(), webhook.Pause{Host: "crm.example.COM"}))
 	})
 }
 
@@ -224,6 +236,31 @@ func TestRetention(t *testing.T) {
 		require.Empty(t, w.log(e))
 		require.Zero(t, w.record(e).Health.Undelivered)
 		require.Equal(t, 5, rc.count())
+	})
+}
+
+// TestLimitOfNothing: a limit that is left out is not one of none, which would
+// look like an erasure that has ended.
+func TestLimitOfNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Retry: webhook.Schedule{}})
+		w.endpoint("a.example.com", nil, status(500))
+		w.emit(5)
+		w.drain()
+		require.NoError(t, w.stop())
+		n, err := w.d.Erase(t.Context(), webhook.Erasure{Account: account}, 0)
+		require.NoError(t, err)
+		require.Positive(t, n)
+		for _, limit := range []int{-1, 1 << 30} {
+			_, err := w.d.Erase(t.Context(), webhook.Erasure{Account: account}, limit)
+			require.NoError(t, err)
+		}
+		time.Sleep(200 * 24 * time.Hour)
+		w.emit(1)
+		time.Sleep(200 * 24 * time.Hour)
+		n, err = w.d.Purge(t.Context(), 0)
+		require.NoError(t, err)
+		require.Positive(t, n)
 	})
 }
 

@@ -44,12 +44,12 @@ type Options struct {
 	Timeout          time.Duration     // of one attempt: name look-up, connecting, TLS, sending, answer. Default 15 s; 1 s to 60 s
 	Retry            RetryPolicy       // Default [DefaultSchedule]: after 30 s, 10 min and 2 h
 	ExpireAfter      time.Duration     // how long a delivery may wait, retries included. Default 72 h, at least 1 min
-	Signers          []Signer          // what signs each request, one after the other. Default [BodySigner] and [StandardSigner]
+	Signers          []Signer          // what signs each request, one after the other. Default [BodySigner] and [StandardSigner]; an empty list is refused
 	UserAgent        string            // product and version of the host, such as "AutoReach/1.0". Default "Webhook/1.0"
 	MaxInFlight      int               // requests at a time to one endpoint that does not say. Default 4; 1 to 1,000
-	MaxInFlightTotal int               // requests at a time in this process, without those that have been on their way for over 2 s; with them at most four times as many. Default 512
-	MaxInFlightHost  int               // requests at a time to one destination host in this process. Default 64
-	DisableAfter     time.Duration     // disable an endpoint by itself that has not succeeded for so long, and let 8 deliveries die. Default 0: never
+	MaxInFlightTotal int               // requests at a time in this process, without those that have been on their way for over 2 s; with them at most four times as many. Default 512; 1 to 1,048,576
+	MaxInFlightHost  int               // requests at a time to one destination host in this process. Default 64; 1 to 1,048,576
+	DisableAfter     time.Duration     // disable an endpoint by itself that has not succeeded for so long, and let 8 deliveries die. Default 0: never; else 1 h to a year
 	TLS              *tls.Config       // root certificates and client certificates. Default the system's roots; verification cannot be turned off
 	Transport        http.RoundTripper // sends the requests instead of the guarded transport: the address guard is then yours. For an egress proxy, or an in-memory network in tests
 
@@ -125,8 +125,16 @@ func (o *Options) defaults() (Options, error) {
 	}
 	if c.Retry == nil {
 		c.Retry = DefaultSchedule()
-	} else if attempts(c.Retry) > maxRetries {
+	} else if n, err := tried(c.Retry); err != nil {
+		p.add("Options.Retry", "panics", "", "does not work: %v", err)
+	} else if n > maxRetries+1 {
 		p.add("Options.Retry", "range", strconv.Itoa(maxRetries), "never ends; use at most %d retries", maxRetries)
+	}
+	if c.Events != nil && len(c.Events) == 0 {
+		p.add("Options.Events", "required", "", "is empty, so that nothing could be emitted; leave it nil for those of package events")
+	}
+	if c.Signers != nil && len(c.Signers) == 0 {
+		p.add("Options.Signers", "required", "", "is empty, so that nothing would be signed; leave it nil for BodySigner and StandardSigner")
 	}
 	if c.Signers == nil {
 		c.Signers = []Signer{BodySigner{}, StandardSigner{}}

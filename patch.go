@@ -57,7 +57,8 @@ type EndpointPatch struct {
 	Enabled     Field[bool]              `json:"enabled"` // null is refused: nothing can be neither
 
 	// DisabledBy says who disables, when Enabled is set to false. The zero
-	// value means DisabledByCustomer.
+	// value means DisabledByCustomer. An endpoint that is disabled already stays
+	// with whoever did that, unless it is DisabledByOperator here.
 	DisabledBy DisabledBy `json:"-"`
 }
 
@@ -76,14 +77,16 @@ func (p EndpointPatch) apply(e *Endpoint) {
 	if p.Secret.IsSet {
 		e.Secret, e.OldSecret, e.OldSecretUntil = p.Secret.Value, "", time.Time{}
 	}
-	if !p.Enabled.IsSet || p.Enabled.Value == e.Enabled {
-		return
+	by := p.DisabledBy
+	if by == "" {
+		by = DisabledByCustomer
 	}
-	e.Enabled, e.DisabledBy, e.DisabledReason = p.Enabled.Value, "", ""
-	if !e.Enabled {
-		if e.DisabledBy = p.DisabledBy; e.DisabledBy == "" {
-			e.DisabledBy = DisabledByCustomer
-		}
+	switch on := p.Enabled.Value; {
+	case !p.Enabled.IsSet, on && e.Enabled:
+	case on:
+		e.Enabled, e.DisabledBy, e.DisabledReason = true, "", ""
+	case e.Enabled, by == DisabledByOperator: // who takes over from whoever disabled it
+		e.Enabled, e.DisabledBy, e.DisabledReason = false, by, ""
 	}
 }
 

@@ -113,11 +113,11 @@ type EndpointRecord struct {
 	Pending int    // deliveries that wait; a store may stop counting at 10,000
 	Hours   []Hour // oldest first, without empty hours
 
-	// Unreadable, in what [Dispatcher.ListEndpoints] returns, is why URL and
-	// headers are left out: they are encrypted with a key that is not among
-	// [Options.EncryptionKeys]. Nothing is sent to the endpoint until a process
-	// has the key, and what waits for it goes on waiting; only DeleteEndpoint can
-	// change it meanwhile.
+	// Unreadable, in what [Dispatcher.ListEndpoints] and [Dispatcher.Endpoints]
+	// return, is why URL, headers and PublicKey are left out and SentAs is a guess:
+	// they are encrypted with a key that is not among [Options.EncryptionKeys].
+	// Nothing is sent to the endpoint until a process has the key, and what waits
+	// for it goes on waiting; only DeleteEndpoint can change it meanwhile.
 	Unreadable error
 }
 

@@ -15,11 +15,16 @@ import (
 type RetryPolicy interface {
 	// Delay returns the least time between a failed attempt and retry n (1
 	// for the first), or false when there is no such retry. It must be a
-	// pure function of n, and false for some n up to 100.
+	// pure function of n, and false for some n up to 101. An endpoint waits for
+	// longer where Retry-After asks for it, and always for a tenth longer than
+	// before the attempt that failed: delays increase.
 	Delay(n int) (time.Duration, bool)
 }
 
-// Schedule is a [RetryPolicy] of fixed delays, one for each retry.
+// Schedule is a [RetryPolicy] of fixed delays, one for each retry. Since delays
+// increase by a tenth at least, equal ones do not stay equal: 24 times an hour are
+// 88 hours, which is longer than deliveries wait by default
+// ([Options.ExpireAfter]).
 type Schedule []time.Duration
 
 // Delay implements [RetryPolicy].
@@ -35,7 +40,7 @@ func (s Schedule) Delay(n int) (time.Duration, bool) {
 func DefaultSchedule() Schedule { return Schedule{30 * time.Second, 10 * time.Minute, 2 * time.Hour} }
 
 // ExponentialSchedule returns a schedule of n delays that begin with first
-// and double up to limit.
+// and double up to limit; from there on they increase by a tenth.
 func ExponentialSchedule(n int, first, limit time.Duration) Schedule {
 	curve := backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(first),
@@ -44,7 +49,7 @@ func ExponentialSchedule(n int, first, limit time.Duration) Schedule {
 		backoff.WithMaxInterval(limit),
 		backoff.WithMaxElapsedTime(0), // the default stops after 15 minutes
 	)
-	s := make(Schedule, n)
+	s := make(Schedule, max(0, n))
 	for i := range s {
 		s[i] = min(curve.NextBackOff(), limit)
 	}
@@ -60,16 +65,27 @@ const (
 	MaxRetryAfter = 6 * time.Hour
 )
 
-// attempts is how many attempts the policy allows, the first included.
+// attempts is how many attempts the policy allows, the first included: more than
+// maxRetries+1 if it never ends.
 func attempts(p RetryPolicy) int {
 	n := 1
-	for n <= maxRetries {
+	for n <= maxRetries+1 {
 		if _, ok := p.Delay(n); !ok {
 			break
 		}
 		n++
 	}
 	return n
+}
+
+// tried is attempts of a policy that may panic.
+func tried(p RetryPolicy) (n int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = panicError("it", r)
+		}
+	}()
+	return attempts(p), nil
 }
 
 const maxRetries = 100

@@ -157,6 +157,24 @@ func TestEndlessPolicyIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "Options.Retry")
 }
 
+func TestPoliciesThatAreRefused(t *testing.T) {
+	_, err := New(NewMemoryStore(nil), &Options{Retry: ExponentialSchedule(100, time.Second, time.Minute)})
+	require.NoError(t, err, "which is the most")
+	for want, p := range map[string]RetryPolicy{
+		"at most 100 retries": ExponentialSchedule(101, time.Second, time.Minute),
+		"panicked: no table":  broken{},
+	} {
+		_, err := New(NewMemoryStore(nil), &Options{Retry: p})
+		require.ErrorContains(t, err, "Options.Retry")
+		require.ErrorContains(t, err, want)
+	}
+	require.Empty(t, ExponentialSchedule(-1, time.Second, time.Minute))
+}
+
+type broken struct{}
+
+func (broken) Delay(int) (time.Duration, bool) { panic("no table") }
+
 type endless struct{}
 
 func (endless) Delay(int) (time.Duration, bool) { return time.Second, true }

@@ -57,6 +57,11 @@ func (d *Dispatcher) checkPatched(e *Endpoint, patch *EndpointPatch) error {
 	if patch.Enabled.isNull {
 		p.add("enabled", "required", "", "is null; say true or false, or leave it out to keep it as it is")
 	}
+	switch patch.DisabledBy {
+	case "", DisabledByCustomer, DisabledByOperator, DisabledByEngine:
+	default:
+		p.add("disabled_by", "unknown", "", "is %q; use customer, operator or engine", patch.DisabledBy)
+	}
 	for _, f := range d.problems(e) {
 		if patch.sets(f.Field) {
 			p = append(p, f)
@@ -152,6 +157,8 @@ func checkSecret(p *problems, secret Secret) {
 		p.add("secret", "too_long", itoa(MaxSecretLength), "is %d bytes long; the limit is %d", len(s), MaxSecretLength)
 	case !utf8.ValidString(s):
 		p.add("secret", "character", "", "is not UTF-8; use text")
+	case strings.HasPrefix(s, sealedPrefix):
+		p.add("secret", "reserved", "", "begins with %s, which marks what is encrypted; use another text, or let one be generated", sealedPrefix)
 	case strings.TrimSpace(s) != s:
 		p.add("secret", "white_space", "", "begins or ends with white space; it is probably not meant to")
 	default:

@@ -237,6 +237,13 @@ func TestLimitByPlan(t *testing.T) {
 	require.ErrorIs(t, err, ErrLimit)
 }
 
+// An empty list is not one that was left out.
+func TestEmptyOptions(t *testing.T) {
+	_, err := New(NewMemoryStore(nil), &Options{Events: []events.Type{}, Signers: []Signer{}})
+	require.Equal(t, "required", fields(t, err)["Options.Events"].Code)
+	require.Equal(t, "required", fields(t, err)["Options.Signers"].Code)
+}
+
 func TestOptionsOutOfBounds(t *testing.T) {
 	for field, o := range map[string]*Options{
 		"Options.Timeout":           {Timeout: time.Hour},
@@ -252,8 +259,8 @@ func TestOptionsOutOfBounds(t *testing.T) {
 		"Options.MaxInFlightHost":   {MaxInFlightHost: -5},
 		"Options.EventsPerEndpoint": {EventsPerEndpoint: 101},
 		"Options.UserAgent":         {UserAgent: "a\r\nb"},
+		"Options.Events":            {Events: []events.Type{}},
 		"Options.AllowPrefixes":     {AllowPrefixes: []netip.Prefix{{}}},
-		"Options.Events":            {Events: []events.Type{{Name: "x"}}},
 		"Options.DisableAfter":      {DisableAfter: time.Second},
 	} {
 		_, err := New(NewMemoryStore(nil), o)

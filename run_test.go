@@ -189,6 +189,24 @@ func TestCrash(t *testing.T) {
 	})
 }
 
+// TestCreatedAgain: an endpoint that takes the ID of one that was deleted is sent
+// to at its own address, with its own secret.
+func TestCreatedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		e, first := w.endpoint("a.example.com", nil, nil)
+		w.run()
+		w.emit(1)
+		w.drain()
+		require.NoError(t, w.d.DeleteEndpoint(t.Context(), account, e.ID))
+		_, second := w.endpoint("b.example.com", func(x *webhook.Endpoint) { x.ID = e.ID }, nil)
+		w.emit(1)
+		w.drain()
+		require.Equal(t, 1, first.count())
+		require.Equal(t, 1, second.count())
+	})
+}
+
 // TestSelfFence: a process that cannot renew its lease cuts off what it is
 // sending before another may take over.
 func TestSelfFence(t *testing.T) {

@@ -148,7 +148,7 @@ func (e *engine) alone(l *lane) bool {
 // learn notes what the attempt says about the endpoint. One that the sender
 // cut off or could not make says nothing, and neither does a resend.
 func (e *engine) learn(l *lane, f *flight, a Attempt, retryAfter time.Duration) {
-	if a.Result == ResultInterrupted || ours(a.Class) || f.delivery.Resend {
+	if a.Result == ResultInterrupted || SenderFault(a.Class) || f.delivery.Resend {
 		return
 	}
 	ok := a.Result == ResultDelivered
@@ -160,11 +160,6 @@ func (e *engine) learn(l *lane, f *flight, a Attempt, retryAfter time.Duration) 
 		l.failed, l.fresh, l.proved = 0, false, true
 		l.failingFor, l.deadInRow = 0, 0
 	}
-}
-
-// ours says whether a class of failure is the sender's own fault.
-func ours(class string) bool {
-	return class == ClassInternal || class == ClassFormat || class == ClassUnknownFormat
 }
 
 // throttles says whether a status asks to leave the whole endpoint alone.
@@ -208,8 +203,8 @@ func (e *engine) disable(l *lane, d *Delivery, a Attempt) string {
 	if a.Status == http.StatusGone && (d.Attempts == 0 || d.Gone) {
 		return fmt.Sprintf("answered 410 Gone to all %d attempts of a delivery", a.N)
 	}
-	if a.Class == ClassInternal {
-		return "" // the endpoint is not to blame
+	if SenderFault(a.Class) {
+		return ""
 	}
 	l.deadInRow++
 	if after := e.o.DisableAfter; after > 0 && l.deadInRow >= disableDead && l.failingFor > 0 &&

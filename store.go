@@ -237,7 +237,7 @@ type Claim struct {
 	Config     Endpoint      // with its secrets
 	Pace       []byte        // what the last holder returned
 	FailingFor time.Duration // since the first failed attempt after the last success; 0 if none
-	DeadInRow  int           // deliveries that died of failure since the last success
+	DeadInRow  int           // deliveries that died of failure since the last success, without those whose last attempt was a [SenderFault]
 }
 
 // Want asks for work in a held lane.

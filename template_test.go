@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,12 +24,15 @@ func TestTemplateFormat(t *testing.T) {
 		}
 		return string(body), err
 	}
-	const data = `{"name":"\"Jo\" <&>\n\\","n":12345678901234567890,"f":1.10,"null":null,"yes":true,"list":[1,{"a":"\""}],"at":"2026-01-02T03:04:05+01:00","inject":"\",\"channel\":\"#general","empty":""}`
+	const data = `{"name":"\"Jo\" <&>\n\\","n":12345678901234567890,"f":1.10,"null":null,"yes":true,"list":[1,{"a":"\""}],"at":"2026-01-02T03:04:05+01:00","inject":"\",\"channel\":\"#general","empty":"","nulls":[null,1]}`
 	for _, c := range []struct{ contentType, text, want string }{
 		{"application/json", `{"t":"{{.Data.name}} of {{.Type}}"}`, `{"t":"\"Jo\" <&>\n\\ of a.b"}`},
 		{"application/json", `{"t":{{json .Data.name}},"n":{{.Data.n}},"m":{{json .Data.n}},"f":{{.Data.f}}}`, `{"t":"\"Jo\" <&>\n\\","n":12345678901234567890,"m":12345678901234567890,"f":1.10}`},
 		{"application/json", `{"t":"{{.Data.inject}}"}`, `{"t":"\",\"channel\":\"#general"}`},
 		{"application/json", `[{{json .Data.null}},{{json .Data.absent}},"{{.Data.null}}","{{.Data.absent}}","{{.Data.empty}}"]`, `[null,null,"","",""]`},
+		{"application/json", `{"a":"{{.Data.null.deeper.still}}{{.Data.absent.deeper}}","b":{{json .Data}}}`, `{"a":"","b":` + normal(data) + `}`},
+		{"application/json", `[{{range .Data.null}}1{{end}}{{with .Data.null}}1{{end}}{{len .Data.null}}{{if eq .Data.empty ""}},2{{end}}]`, `[0,2]`},
+		{"text/plain", `{{slack .Data.null}}{{discord .Data.null.x}}{{range .Data.nulls}}<{{.}}>{{end}}`, "<><1>"},
 		{"application/json", `{{json .Data.list}}`, `[1,{"a":"\""}]`},
 		{"application/json", `"{{.Data.list}}"`, `"[1,{\"a\":\"\\\"\"}]"`},
 		{"application/json", `{{with $x := .Data.name}}"{{$x}}"{{end}}`, `"\"Jo\" <&>\n\\"`},
@@ -56,6 +60,23 @@ func TestTemplateFormat(t *testing.T) {
 		_, err := webhook.TemplateFormat(c[0], c[1], c[2], c[3])
 		require.ErrorContains(t, err, "webhook: TemplateFormat", fmt.Sprint(c))
 	}
+}
+
+// normal is JSON as encoding/json writes it, without escapes for HTML.
+func normal(text string) string {
+	var v any
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		panic(err)
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // Whatever a stranger writes, a template's JSON keeps its shape.

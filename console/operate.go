@@ -54,7 +54,8 @@ func (v *visit) enable() (*answer, error) {
 	default:
 		return &answer{to: v.id + "/enable"}, nil
 	}
-	e, err := v.d.EnableEndpoint(v.r.Context(), v.account, v.id)
+	// As it was looked at: the operator may be disabling it at this moment.
+	e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, r.Version, webhook.EndpointPatch{Enabled: webhook.Set(true)})
 	return v.changed(r, e, err, "enabled")
 }
 

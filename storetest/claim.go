@@ -304,6 +304,14 @@ func claimFailing(c *check) {
 	want2(dead)
 	want2(dead)
 	want("after two deaths", true, 2)
+	for _, class := range []string{webhook.ClassInternal, webhook.ClassUnknownFormat} {
+		want2(func(h webhook.Hold, d webhook.Delivery) webhook.Outcome {
+			o := dead(h, d)
+			o.Attempt = &webhook.Attempt{Took: time.Millisecond, Result: webhook.ResultFailed, Class: class, Error: "our own fault"}
+			return o
+		})
+		want("after a death of the sender's own fault, "+class, true, 2)
+	}
 	want2(delivered)
 	want("after a success", false, 0)
 }

@@ -273,7 +273,7 @@ func (l *lane) died(d *delivery, reason webhook.Reason, a *attempt, out *webhook
 		return
 	}
 	l.attempted(d, a, webhook.LastFailed, out, now)
-	if reason == webhook.ReasonFailed {
+	if reason == webhook.ReasonFailed && (a == nil || !webhook.SenderFault(a.Class)) {
 		l.deadInRow++
 	}
 	if !l.health.InError {

@@ -290,7 +290,7 @@ func (s *settling) died(l *lane, d *delivery, o *webhook.Outcome) {
 	if l.attempted(d, o.Attempt, webhook.LastFailed, s.now) {
 		s.change(l, webhook.ChangeFailing, o.Attempt.Error)
 	}
-	if o.Reason == webhook.ReasonFailed {
+	if o.Reason == webhook.ReasonFailed && (o.Attempt == nil || !webhook.SenderFault(o.Attempt.Class)) {
 		l.health.deadInRow++
 	}
 	if l.failing(reason) {
