@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -122,10 +123,15 @@ func (d *Dispatcher) EmitBatch(ctx context.Context, events []Event) ([]Emitted, 
 		return nil, err
 	}
 	appended, err := d.append.Do(ctx, records...)
-	if err != nil {
-		if isRefusal(err) {
-			return nil, err
-		}
+	switch {
+	case err == nil:
+	case isRefusal(err):
+		return nil, err
+	case errors.Is(err, group.ErrNotStarted):
+		return emittedIDs(records), fmt.Errorf("webhook: nothing was stored: %w", context.Cause(ctx))
+	case errors.Is(err, group.ErrUnknown):
+		return emittedIDs(records), fmt.Errorf("webhook: it is not known whether it was stored: %w", context.Cause(ctx))
+	default:
 		return emittedIDs(records), err
 	}
 	out := emitted(appended)

@@ -142,6 +142,32 @@ func TestUnknownOutcomeOfBatch(t *testing.T) {
 	}
 }
 
+// TestEmitInWords: what an ended context means for the event.
+func TestEmitInWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowAppend{MemoryStore: NewMemoryStore(nil)}
+		d, err := New(store, nil)
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		sent, err := d.Emit(ctx, scored())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.EqualError(t, err, "webhook: it is not known whether it was stored: context deadline exceeded")
+		require.NotEmpty(t, sent.ID)
+		_, err = d.Emit(ctx, scored())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.EqualError(t, err, "webhook: nothing was stored: context deadline exceeded")
+		time.Sleep(time.Minute) // until the store has ended, too
+	})
+}
+
+type slowAppend struct{ *MemoryStore }
+
+func (s *slowAppend) Append(context.Context, []EventRecord) ([]Appended, error) {
+	time.Sleep(2 * time.Second)
+	return nil, errLost
+}
+
 // TestNilTx is refused by whatever takes one.
 func TestNilTx(t *testing.T) {
 	d, ctx := newDispatcher(t, nil), t.Context()

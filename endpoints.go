@@ -94,6 +94,9 @@ func (d *Dispatcher) endpoint(ctx context.Context, tx Tx, account, id string, sh
 // ListEndpoints returns one page. One that cannot be decrypted is in it, with
 // [EndpointRecord.Unreadable].
 func (d *Dispatcher) ListEndpoints(ctx context.Context, q EndpointQuery) ([]EndpointRecord, error) {
+	if err := ofAccount(q.Account); err != nil {
+		return nil, err
+	}
 	found, err := d.store.Endpoints(ctx, q)
 	for i := range found {
 		found[i].Endpoint = d.public(found[i].Endpoint)

@@ -11,9 +11,10 @@ var (
 	// ErrNotFound: the account has no such endpoint, delivery or event.
 	ErrNotFound = errors.New("webhook: not found")
 
-	// ErrConflict: the endpoint was changed by somebody else since it was
-	// read. Read it again and decide anew.
-	ErrConflict = errors.New("webhook: the endpoint was changed meanwhile")
+	// ErrConflict: the endpoint was changed by somebody else since it was read
+	// (read it again and decide anew); what is to be sent again still waits; or an
+	// ID belongs to something else.
+	ErrConflict = errors.New("webhook: in conflict with what is stored")
 
 	// ErrLimit: the account has as many endpoints as it may have. It comes
 	// inside an [*InvalidError] that names the limit.
@@ -23,8 +24,9 @@ var (
 	// disabled. Enable it first.
 	ErrDisabled = errors.New("webhook: the endpoint is disabled")
 
-	// ErrFull: a store with a bound on what it holds has reached it. Nothing
-	// was stored; emit again later.
+	// ErrFull: a store with a bound on what it holds has reached it, or the key or
+	// ID of an event is held by a transaction that is still open. Nothing was
+	// stored; emit again later.
 	ErrFull = errors.New("webhook: the store is full")
 
 	// ErrBusy: a test send to this endpoint is already on its way, or there

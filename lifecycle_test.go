@@ -282,6 +282,7 @@ func TestResend(t *testing.T) {
 
 		require.NoError(t, w.resend(id))
 		require.ErrorIs(t, w.resend(id), webhook.ErrConflict, "while it waits")
+		require.ErrorContains(t, w.resend(id), "still waits")
 		require.Zero(t, w.record(e).Health.Undelivered, "leaves the count when its resend is accepted")
 		w.drain()
 		require.Equal(t, 2, rc.count(), "one attempt")

@@ -2,21 +2,35 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
 )
 
-// ListDeliveries returns one page of the log, newest first.
+// ListDeliveries returns one page of the log, newest first. A query without an
+// account is an [*InvalidError], here and wherever one is asked for.
 func (d *Dispatcher) ListDeliveries(ctx context.Context, q DeliveryQuery) ([]DeliveryRecord, error) {
+	if err := ofAccount(q.Account); err != nil {
+		return nil, err
+	}
 	return d.store.Deliveries(ctx, q)
 }
 
-// Deliveries goes through all matching deliveries, newest first.
+// ofAccount refuses a query that does not say whose it is.
+func ofAccount(account string) error {
+	if account != "" {
+		return nil
+	}
+	return &InvalidError{Fields: []FieldError{{Field: "account", Code: "required", Message: "is empty; say whose it is"}}}
+}
+
+// Deliveries goes through all matching deliveries, newest first; q.Limit is how
+// many it reads at a time.
 func (d *Dispatcher) Deliveries(ctx context.Context, q DeliveryQuery) iter.Seq2[DeliveryRecord, error] {
 	return func(yield func(DeliveryRecord, error) bool) {
 		for {
-			page, err := d.store.Deliveries(ctx, q)
+			page, err := d.ListDeliveries(ctx, q)
 			if err != nil {
 				yield(DeliveryRecord{}, err)
 				return
@@ -60,7 +74,10 @@ func (d *Dispatcher) Resend(ctx context.Context, account string, id int64) (int6
 	if err != nil && !isRefusal(err) && ctx.Err() == nil {
 		n, err = d.store.Resend(ctx, account, id, op) // the outcome is unknown
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrConflict):
+		return 0, fmt.Errorf("%w: delivery %d, or what it was sent again as, still waits", err, id)
+	case err != nil:
 		return 0, fmt.Errorf("%w: delivery %d", err, id)
 	}
 	d.wake()
@@ -89,6 +106,9 @@ func (d *Dispatcher) Recover(ctx context.Context, account, endpoint string, sinc
 // q.Limit of them and returns how many: call it again while that is not 0.
 // Set q.States to choose one kind.
 func (d *Dispatcher) Dismiss(ctx context.Context, q DeliveryQuery) (int, error) {
+	if err := ofAccount(q.Account); err != nil {
+		return 0, err
+	}
 	return d.store.Dismiss(ctx, q)
 }
 

@@ -156,7 +156,12 @@ func (o *Options) defaults() (Options, error) {
 			p.add(name, "duplicate", "", "is there twice (%v)", k)
 		}
 	}
-	if err := c.policy().Validate(); err != nil {
+	if c.TLS != nil && c.TLS.InsecureSkipVerify {
+		p.add("Options.TLS", "insecure", "", "has InsecureSkipVerify, which is refused; add the authority to its RootCAs instead")
+	}
+	if c.AllowPlainHTTP && len(c.AllowPrefixes) == 0 {
+		p.add("Options.AllowPlainHTTP", "required", "", "is for addresses in AllowPrefixes only, which is empty; list them, or leave it off")
+	} else if err := c.policy().Validate(); err != nil {
 		p.add("Options.AllowPrefixes", "malformed", "", "%v", err)
 	}
 	if c.Logger == nil {

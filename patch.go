@@ -42,6 +42,8 @@ func (f Field[T]) apply(to *T) {
 // A SigningKey that is set replaces the old one from the next attempt on too.
 // It needs no overlap here, because its [PublicKey] is known beforehand: give
 // the customer the new public key, and set the new key once they accept both.
+//
+// It is decoded from JSON, and not meant to be encoded.
 type EndpointPatch struct {
 	Name        Field[string]            `json:"name"`
 	URL         Field[string]            `json:"url"`

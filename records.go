@@ -29,7 +29,7 @@ const (
 type Attempt struct {
 	N        int           // 1 for the first
 	At       time.Time     // when it was recorded, by the store's clock
-	Took     time.Duration // from the first byte of work to the verdict
+	Took     time.Duration // from when it was signed to the verdict; or what signing took, if that failed
 	Result   Result        // what it counted as
 	Status   int           // HTTP status; 0 without an answer
 	Class    string        // stable code of the failure, "" for a success; see the Class constants

@@ -54,7 +54,7 @@ func (e *engine) renew(ctx context.Context) bool {
 
 // fenceLoop does in time what must not wait for the store.
 func (e *engine) fenceLoop(ctx context.Context) {
-	for n := 1; ctx.Err() == nil; n++ {
+	for ctx.Err() == nil {
 		wait(ctx, nil, min(e.o.Lease/15, time.Second))
 		for _, endpoint := range e.fenceOff() {
 			e.o.Logger.Warn("webhook: gave up a lane whose lease could not be renewed", "endpoint", endpoint)

@@ -215,6 +215,22 @@ func TestStopWhileTheStoreHangs(t *testing.T) {
 	}
 }
 
+// TestStopWhileTheHostHangs: Run says so, and does not blame the store.
+func TestStopWhileTheHostHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Grace: time.Second})
+		stuck := make(chan struct{})
+		w.opts.Observe = func(webhook.Observation) { <-stuck }
+		w.d = w.dispatcher()
+		w.endpoint("a.example.com", nil, nil)
+		w.run()
+		w.emit(1)
+		time.Sleep(time.Second)
+		require.ErrorContains(t, w.stop(), "1 requests did not end")
+		close(stuck)
+	})
+}
+
 // TestReadyForgets: a failure that nothing followed counts for 15 seconds, so that
 // a call that is not needed any more does not keep a process out of service.
 func TestReadyForgets(t *testing.T) {

@@ -99,9 +99,9 @@ func TestEndpointRules(t *testing.T) {
 			if e.Secret != "" {
 				require.NotContains(t, err.Error(), strings.TrimSpace(e.Secret.Reveal()), "no error prints a secret")
 			}
-			found, err := d.ListEndpoints(t.Context(), EndpointQuery{Account: e.Account})
+			st, err := d.Stats(t.Context())
 			require.NoError(t, err)
-			require.Empty(t, found, "nothing is stored")
+			require.Zero(t, st.Endpoints, "nothing is stored")
 		})
 	}
 }
@@ -237,6 +237,25 @@ func TestLimitByPlan(t *testing.T) {
 	require.ErrorIs(t, err, ErrLimit)
 }
 
+// A query says whose it is: without an account it is a mistake and not empty.
+func TestQueriesWithoutAccount(t *testing.T) {
+	d, ctx := newDispatcher(t, nil), t.Context()
+	_, endpoints := d.ListEndpoints(ctx, EndpointQuery{})
+	_, deliveries := d.ListDeliveries(ctx, DeliveryQuery{})
+	_, dismissed := d.Dismiss(ctx, DeliveryQuery{})
+	errs := map[string]error{"ListEndpoints": endpoints, "ListDeliveries": deliveries, "Dismiss": dismissed}
+	for _, err := range d.Deliveries(ctx, DeliveryQuery{}) {
+		errs["Deliveries"] = err
+	}
+	for _, err := range d.Endpoints(ctx, "") {
+		errs["Endpoints"] = err
+	}
+	require.Len(t, errs, 5)
+	for name, err := range errs {
+		require.Equal(t, "required", fields(t, err)["account"].Code, name)
+	}
+}
+
 // An empty list is not one that was left out.
 func TestEmptyOptions(t *testing.T) {
 	_, err := New(NewMemoryStore(nil), &Options{Events: []events.Type{}, Signers: []Signer{}})
@@ -259,7 +278,7 @@ func TestOptionsOutOfBounds(t *testing.T) {
 		"Options.MaxInFlightHost":   {MaxInFlightHost: -5},
 		"Options.EventsPerEndpoint": {EventsPerEndpoint: 101},
 		"Options.UserAgent":         {UserAgent: "a\r\nb"},
-		"Options.Events":            {Events: []events.Type{}},
+		"Options.Events":            {Events: []events.Type{{Name: "x"}}},
 		"Options.AllowPrefixes":     {AllowPrefixes: []netip.Prefix{{}}},
 		"Options.DisableAfter":      {DisableAfter: time.Second},
 	} {
@@ -269,7 +288,7 @@ func TestOptionsOutOfBounds(t *testing.T) {
 	_, err := New(nil, nil)
 	require.Contains(t, fields(t, err), "store")
 	_, err = New(NewMemoryStore(nil), &Options{AllowPlainHTTP: true})
-	require.Error(t, err, "plain http only for opened prefixes")
+	require.Contains(t, fields(t, err), "Options.AllowPlainHTTP", "plain http only for opened prefixes")
 }
 
 func TestAccountsAreIsolated(t *testing.T) {

@@ -13,7 +13,9 @@ import (
 // Run delivers until ctx ends. It then begins nothing more, waits up to
 // [Options.Grace] for what is on its way, cuts off the rest, settles and gives
 // everything back, and returns nil, or an error if the store could not be
-// told. It installs no signal handler, and no goroutine is left behind.
+// told. It installs no signal handler, and leaves no goroutine behind but those
+// that are in the host's own code (OnChange, a Transport, a Signer) and do not
+// return.
 //
 // Run may be called again after it returned, but not while it runs
 // ([ErrRunning]). Any number of processes may run on one store, unless it is
@@ -68,7 +70,11 @@ func (e *engine) run(ctx context.Context) error {
 	end()
 	close(e.over)
 	loops.Wait()
-	if !clean {
+	switch n := e.count(); {
+	case clean:
+	case n > 0: // the store may be well
+		return fmt.Errorf("webhook: Run: %d requests did not end when they were cut off (a Transport, Signer, Format or Observe that does not return?); what they sent will be sent again", n)
+	default:
 		return fmt.Errorf("webhook: Run: the store could not be told what was sent last; it will be sent again: %w",
 			errors.Join(e.health(), errors.New("no answer in time")))
 	}

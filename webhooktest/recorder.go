@@ -56,6 +56,24 @@ func (r *Recorder) EmitTx(ctx context.Context, _ webhook.Tx, e webhook.Event) (w
 	return r.record(e, func() (webhook.Emitted, error) { return r.d.EmitTx(ctx, &r.store, e) })
 }
 
+// EmitBatch is like Emit for several events: all of them are recorded, or none. A
+// program that emits batches asks for an interface of its own with this method.
+func (r *Recorder) EmitBatch(ctx context.Context, events []webhook.Event) ([]webhook.Emitted, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out, err := r.d.EmitBatch(ctx, events)
+	for i, e := range events {
+		switch {
+		case err != nil:
+			r.refused = append(r.refused, fmt.Sprintf("%s of %s: %v", e.Type, e.Account, err))
+		case !out[i].Duplicate:
+			e.ID = out[i].ID
+			r.events = append(r.events, e)
+		}
+	}
+	return out, err
+}
+
 func (r *Recorder) record(e webhook.Event, emit func() (webhook.Emitted, error)) (webhook.Emitted, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

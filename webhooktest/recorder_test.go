@@ -129,6 +129,28 @@ func TestData(t *testing.T) {
 	}
 }
 
+func TestRecorderBatch(t *testing.T) {
+	rec := webhooktest.NewRecorder(t, nil)
+	sent, err := rec.EmitBatch(t.Context(), []webhook.Event{leadScored("a"), leadScored(""), leadScored("a")})
+	noError(t, err)
+	rec.WantEmitted(events.LeadScored, 2)
+	wantEqual(t, "the ID", rec.Events()[1].ID, sent[1].ID)
+	wantEqual(t, "a key in the batch", sent[2].Duplicate, true)
+	_, err = rec.EmitBatch(t.Context(), []webhook.Event{leadScored(""), {}})
+	if err == nil {
+		t.Error("want a refusal")
+	}
+	rec.WantEmitted(events.LeadScored, 2)
+	f := &fakeT{TB: t}
+	rec = webhooktest.NewRecorder(f, nil)
+	rec.Fail(webhook.ErrFull)
+	_, err = rec.EmitBatch(t.Context(), []webhook.Event{leadScored("")})
+	if !errors.Is(err, webhook.ErrFull) {
+		t.Error(err)
+	}
+	wantFailure(t, fails(t, f, func() { rec.WantEmitted(events.LeadScored, 1) }), "not emitted: lead.scored of acct_1")
+}
+
 func TestRecorderConcurrently(t *testing.T) {
 	rec := webhooktest.NewRecorder(t, nil)
 	rec.FailNext(webhook.ErrFull)
