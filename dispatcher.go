@@ -71,6 +71,7 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 	}
 	d.append = group.New(maxBatch, d.appendInTime)
 	d.append.Split = isRefusal
+	d.append.Weigh, d.append.Heavy = func(e EventRecord) int { return len(e.Body) }, heavyBatch
 	if d.exclusive == nil { // such a store has one writer
 		d.append.Beside = besideBatch
 	}
@@ -80,6 +81,14 @@ func New(store Store, opts *Options) (*Dispatcher, error) {
 // maxBatch is how many events one EmitBatch, and one commit of the emits of
 // many callers, may hold.
 const maxBatch = 1000
+
+// heavyBatch is how many bytes of payloads one commit of the emits of many callers
+// may hold, and maxBatchBytes how many those of one EmitBatch may have: a database
+// bounds what one statement can bring.
+const (
+	heavyBatch    = 32 << 20
+	maxBatchBytes = 256 << 20
+)
 
 // besideBatch is how many events must wait for a second commit to begin beside
 // one that is under way.
@@ -114,7 +123,8 @@ func (d *Dispatcher) Emit(ctx context.Context, e Event) (Emitted, error) {
 	return out[0], err
 }
 
-// EmitBatch is Emit for up to 1,000 events: all of them or none. An
+// EmitBatch is Emit for up to 1,000 events with up to 256 MiB of payloads: all of
+// them or none. An
 // [*InvalidError] names the wrong ones by their index, such as "3.data". With
 // an error whose outcome is unknown the results hold the IDs.
 func (d *Dispatcher) EmitBatch(ctx context.Context, events []Event) ([]Emitted, error) {
@@ -196,7 +206,7 @@ func (d *Dispatcher) records(events []Event) ([]EventRecord, error) {
 		p.add("events", "too_many", "1000", "are %d; the limit is 1000 in one batch", len(events))
 		return nil, p.err()
 	}
-	out := make([]EventRecord, len(events))
+	out, bytes := make([]EventRecord, len(events)), 0
 	for i, e := range events {
 		r, err := d.record(e)
 		var invalid *InvalidError
@@ -209,6 +219,10 @@ func (d *Dispatcher) records(events []Event) ([]EventRecord, error) {
 			}
 		}
 		out[i] = r
+		bytes += len(r.Body)
+	}
+	if bytes > maxBatchBytes {
+		p.add("events", "too_large", itoa(maxBatchBytes), "have payloads of %d bytes; the limit is %d in one batch: emit them in smaller ones", bytes, maxBatchBytes)
 	}
 	return out, p.err()
 }

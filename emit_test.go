@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/autoreach/webhook/events"
@@ -120,6 +122,47 @@ func TestEmitBatch(t *testing.T) {
 		}
 		require.Equal(t, sent[2*i].ID, id, "in the order of the batch")
 	}
+}
+
+// TestHeavyBatches: what one statement of a database cannot bring is refused, or
+// stored in several.
+func TestHeavyBatches(t *testing.T) {
+	store := &heaviest{MemoryStore: NewMemoryStore(nil)}
+	d, err := New(store, &Options{MaxPayload: 16 << 20})
+	require.NoError(t, err)
+	e := scored()
+	e.Data = events.LeadScoredData{Lead: events.Lead{ID: strings.Repeat("x", 15<<20)}}
+	batch := slices.Repeat([]Event{e}, 18)
+	_, err = d.EmitBatch(t.Context(), batch)
+	require.Equal(t, "268435456", fields(t, err)["events"].Bound)
+	_, err = d.EmitBatch(t.Context(), batch[:3])
+	require.NoError(t, err)
+	store.most.Store(0)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			_, err := d.Emit(context.Background(), e)
+			assert.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	require.LessOrEqual(t, store.most.Load(), int64(32<<20))
+}
+
+// heaviest notes the payloads of its largest Append, and takes its time.
+type heaviest struct {
+	*MemoryStore
+	most atomic.Int64
+}
+
+func (s *heaviest) Append(ctx context.Context, es []EventRecord) ([]Appended, error) {
+	n := int64(0)
+	for _, e := range es {
+		n += int64(len(e.Body))
+	}
+	s.most.Store(max(n, s.most.Load()))
+	time.Sleep(500 * time.Millisecond)
+	return s.MemoryStore.Append(ctx, es)
 }
 
 // TestUnknownOutcomeOfBatch: what came back is what to repeat with.

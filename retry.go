@@ -140,7 +140,7 @@ func parseRetryAfter(lines []string, now time.Time, limit time.Duration) time.Du
 }
 
 // storeBackoff spaces calls of a store that fails: 50 ms at first, then
-// longer, up to 5 s.
+// longer, up to 5 s, each up to a half less or more.
 type storeBackoff struct{ curve *backoff.ExponentialBackOff }
 
 func newStoreBackoff() storeBackoff {

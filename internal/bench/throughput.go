@@ -7,7 +7,7 @@ Events are emitted and delivered to 100 endpoints for some seconds, without a
 pause, and the rest is waited for: from the first emit to the last delivery
 that is stored as delivered. Emits come in batches of 100 from 8 callers, never
 more than 5,000 ahead. The raw loop stores nothing: it has 64 requests at a
-time, each with one HMAC where the library has two.
+time by net/http, each with one HMAC where the library has two.
 
 - *x*_vs_raw: deliveries a second, divided by those of a raw loop that ran
   right before

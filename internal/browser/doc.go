@@ -4,5 +4,5 @@
 //
 // They need chromium, and npm for the accessibility checker.
 //
-//	WEBHOOK_SHOTS=/tmp/shots go test .   # keeps a picture of every state
+//	WEBHOOK_SHOTS=shots go test .   # keeps a picture of every state
 package browser

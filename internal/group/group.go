@@ -57,6 +57,12 @@ type Group[T, R any] struct {
 	// It is set before the first Do.
 	Beside int
 
+	// Weigh, if not nil, is how much an item weighs: the items of several calls are
+	// run together as long as they weigh no more than Heavy. It is set before the
+	// first Do.
+	Weigh func(T) int
+	Heavy int
+
 	max int
 	run func(context.Context, []T) ([]R, error)
 
@@ -166,10 +172,11 @@ func (g *Group[T, R]) start() {
 		return
 	}
 	var calls []*call[T, R]
-	n := 0
+	n, weight := 0, 0
 	for e := g.waiting.Front(); e != nil; e = g.waiting.Front() {
 		c := e.Value.(*call[T, R])
-		if n += len(c.items); n > g.max && len(calls) > 0 {
+		n, weight = n+len(c.items), weight+g.weight(c.items)
+		if len(calls) > 0 && (n > g.max || weight > g.Heavy && g.Weigh != nil) {
 			break
 		}
 		g.withdraw(c)
@@ -179,6 +186,15 @@ func (g *Group[T, R]) start() {
 		g.running++
 		go g.lead(newBatch(calls))
 	}
+}
+
+func (g *Group[T, R]) weight(items []T) (sum int) {
+	if g.Weigh != nil {
+		for _, x := range items {
+			sum += g.Weigh(x)
+		}
+	}
+	return sum
 }
 
 // newBatch makes the calls a batch. The mutex is held.

@@ -130,6 +130,22 @@ func TestBeside(t *testing.T) {
 	})
 }
 
+// Heavy items are not run together beyond a weight; a call that is too heavy runs
+// alone.
+func TestHeavy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		g := New(100, r.run)
+		g.Weigh, g.Heavy = func(i int) int { return i }, 10
+		do(g, t.Context(), 1)
+		for _, items := range [][]int{{4, 4}, {2}, {1}, {20}, {3}, {7}} {
+			do(g, t.Context(), items...)
+		}
+		settle()
+		r.want(t, []int{1}, []int{4, 4, 2}, []int{1}, []int{20}, []int{3, 7})
+	})
+}
+
 func TestResultsAreNotShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r recorder

@@ -10,7 +10,8 @@ import (
 )
 
 // config is the part of an endpoint that no statement looks at, as it is
-// stored. Secrets are stored as they are: whoever can read the table can sign.
+// stored. Secrets are stored as they come, so without encryption whoever can read
+// the table can sign.
 type config struct {
 	Name           string            `json:"name"`
 	URL            string            `json:"url"`

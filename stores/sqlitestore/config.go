@@ -56,7 +56,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 }
 
 // seal and unseal are all that stands between an endpoint's secrets and the
-// file: the place for encryption at rest.
+// file; with webhook.Options.EncryptionKeys they come encrypted.
 func seal(e *webhook.Endpoint) ([]byte, error) {
 	c := config{
 		Name: text(e.Name), URL: text(e.URL), Format: text(e.Format), Secret: text(e.Secret.Reveal()), Timeout: e.Timeout, MaxInFlight: e.MaxInFlight,

@@ -14,7 +14,7 @@
 //
 // # When to use it
 //
-// On one machine, with a local disk, for up to some thousand events a second.
+// On one machine, with a local disk, for up to about 10,000 events a second.
 // For deliveries from several machines, or many processes that deliver at the
 // same time, use a store on a server. For tests, webhook.NewMemoryStore.
 //
@@ -73,8 +73,8 @@
 // the SQL for hosts with a tool of their own. Upgrades only add, so an old
 // process goes on working beside a new one.
 //
-// Endpoints' secrets are stored as they are: the file is its owner's only
-// (mode 0600), and so must be its copies.
+// Unless webhook.Options.EncryptionKeys is set, endpoints' secrets are stored as
+// they are: the file is its owner's only (mode 0600), and so must be its copies.
 //
 // # Sizes
 //
@@ -103,7 +103,7 @@
 // commits, which write 5.8 kB, to the log and again to the file. The figures and
 // a profile are printed by
 //
-//	go -C internal/bench run . -only budget -profile /tmp
+//	go -C internal/bench run . -only budget -profile profiles
 //	go -C stores/sqlitestore test -run '^$' -bench Cost
 //
 // A larger cache, and longer intervals between checkpoints, brought nothing.

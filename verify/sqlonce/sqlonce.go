@@ -45,7 +45,8 @@ const (
 type Options struct {
 	// Table is the table's name, with its schema if you like: letters, digits,
 	// underscores and a dot. Receivers that share a table must not receive
-	// from several senders. Default DefaultTable.
+	// from several senders, nor the same event from several webhooks: its id is
+	// the same at each. Default DefaultTable.
 	Table string
 	// Window is how long a handled id is kept, by the clock of this process.
 	// Cover the time over which the sender retries and people resend. Default
