@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -127,10 +128,10 @@ func (v *visit) fill(f *form) (input, error) {
 	in.Timeout = webhook.Set(f.float("timeout_seconds", f.Timeout))
 	in.PerSecond = webhook.Set(f.float("per_second", f.PerSecond))
 	n := f.float("max_in_flight", f.MaxInFlight)
-	if n != float64(int(n)) {
+	if n != math.Trunc(n) {
 		f.Errors["max_in_flight"] = "is not a whole number"
 	}
-	in.MaxInFlight = webhook.Set(int(n))
+	in.MaxInFlight = webhook.Set(int(n)) // an int can hold all that float lets through
 	headers := map[string]*string{}
 	for _, line := range strings.Split(f.Headers, "\n") {
 		if line = strings.TrimSpace(line); line == "" {
@@ -151,18 +152,28 @@ func (v *visit) fill(f *form) (input, error) {
 	return in, nil
 }
 
-// float reads a number of the form; an empty field is 0, the default.
+// float reads a number of the form.
 func (f *form) float(field, s string) float64 {
-	s = strings.TrimSpace(strings.Replace(s, ",", ".", 1))
-	if s == "" {
-		return 0
-	}
-	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || n > 1e6 || n < -1e6 {
-		f.Errors[field] = "is not a number that can be used here"
-		return 0
+	n, ok := readNumber(s)
+	if !ok {
+		f.Errors[field] = notNumber
 	}
 	return n
+}
+
+const notNumber = "is not a number that can be used here"
+
+// readNumber reads what was typed as a number; an empty field is 0, the default.
+func readNumber(s string) (n float64, ok bool) {
+	s = strings.TrimSpace(strings.Replace(s, ",", ".", 1))
+	if s == "" {
+		return 0, true
+	}
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(n >= -1e6 && n <= 1e6) { // NaN is neither
+		return 0, false
+	}
+	return n, true
 }
 
 // blame puts refused fields into the form. It says whether err was about them.

@@ -2,9 +2,12 @@ package console_test
 
 import (
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -63,6 +66,146 @@ func TestAllMistakesAtOnce(t *testing.T) {
 		require.NotContains(t, said, "The URL The URL")
 		require.Zero(t, changes(w.store.since()))
 	}
+}
+
+// What is no number is refused at its field, in words, and is not the default.
+func TestNumbers(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	before := w.stored(e)
+	saved := []string{"new", e.ID + "/edit", "new/test", e.ID + "/test", "new/preview", e.ID + "/preview"}
+	for _, field := range []struct {
+		name, refused, says string
+		paths               []string
+	}{
+		{"timeout_seconds", "timeout_seconds", "The timeout is", saved},
+		{"per_second", "per_second", "The rate is", saved},
+		{"max_in_flight", "max_in_flight", "The number is", saved},
+		{"overlap_hours", "overlap", "The secret is not changed: the overlap is", []string{e.ID + "/rotate"}},
+	} {
+		for _, typed := range []string{"NaN", "nan", "Inf", "-Inf", "infinity", "1e999", "-1e999", "1e7", "-1e7", "abc", "1,5,5", "1 h"} {
+			for _, path := range field.paths {
+				at := path + " " + field.name + " " + typed
+				body := form("name", "Ours", "url", e.URL, "events", "lead.scored", "headers", "", field.name, typed)
+				w.store.since()
+				rec := w.send("POST", path, "application/x-www-form-urlencoded", body, "application/json")
+				require.Equal(t, 422, rec.Code, at)
+				require.JSONEq(t, `{"error":{"code":"invalid","message":"Please check what you entered.","fields":[
+					{"field":"`+field.refused+`","code":"malformed","bound":"","message":"is not a number that can be used here"}]}}`, rec.Body.String(), at)
+				rec = w.send("POST", path, "application/x-www-form-urlencoded", body, browser)
+				require.Equal(t, 422, rec.Code, at)
+				require.Contains(t, text(rec.Body.String()), field.says+" not a number that can be used here.", at)
+				require.Contains(t, values(rec.Body.String())+" ", " "+typed+" ", "what was typed is kept: %s", at)
+				require.Zero(t, changes(w.store.since()), at)
+			}
+		}
+
+		// JSON has no such numbers.
+		for _, value := range []string{"NaN", "Infinity", "1e999", `"1"`, `"abc"`} {
+			w.store.since()
+			for _, path := range field.paths {
+				refused := w.api("POST", path, `{"`+field.name+`":`+value+`}`, 400)["error"].(map[string]any)
+				require.Equal(t, "json", refused["code"], "%s %s %s", path, field.name, value)
+			}
+			require.Zero(t, changes(w.store.since()))
+		}
+	}
+	require.Equal(t, before, w.stored(e))
+	require.Len(t, w.api("GET", "", "", 200)["webhooks"], 1)
+}
+
+// What is out of bounds is refused however far out it is: too small to be told
+// from 0, which is the default, or too big for the type that it is kept in.
+func TestNumbersOutOfBounds(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	before := w.stored(e)
+	for _, c := range []struct{ path, field, value, refused string }{
+		{"/edit", "timeout_seconds", "1e-300", "timeout"},
+		{"/edit", "timeout_seconds", "-1e-300", "timeout"},
+		{"/edit", "timeout_seconds", "0.5", "timeout"},
+		{"/edit", "timeout_seconds", "1e6", "timeout"},
+		{"/edit", "timeout_seconds", "-1e6", "timeout"},
+		{"/edit", "per_second", "1e-300", "per_second"},
+		{"/edit", "per_second", "1e6", "per_second"},
+		{"/edit", "max_in_flight", "1000000", "max_in_flight"},
+		{"/edit", "max_in_flight", "-1", "max_in_flight"},
+		{"/rotate", "overlap_hours", "1e-300", "overlap"},
+		{"/rotate", "overlap_hours", "-1e-300", "overlap"},
+		{"/rotate", "overlap_hours", "1e6", "overlap"},
+		{"/rotate", "overlap_hours", "-1e6", "overlap"},
+	} {
+		bodies := []string{form("name", "Ours", "url", e.URL, "events", "lead.scored", c.field, c.value)}
+		if c.path == "/rotate" || c.value != "1e6" { // one that is JSON of the same kind
+			bodies = append(bodies, `{"`+c.field+`":`+c.value+`}`)
+		}
+		for i, body := range bodies {
+			rec := w.send("POST", e.ID+c.path, []string{"application/x-www-form-urlencoded", "application/json"}[i], body, "application/json")
+			require.Equal(t, 422, rec.Code, "%s", body)
+			require.Contains(t, rec.Body.String(), `{"field":"`+c.refused+`","code":"range"`, body)
+		}
+	}
+	for _, body := range []string{`{"timeout_seconds":1e308}`, `{"timeout_seconds":-1e308}`, `{"per_second":1e308}`, `{"max_in_flight":9223372036854775807}`} {
+		w.api("POST", e.ID+"/edit", body, 422)
+	}
+	for _, body := range []string{`{"overlap_hours":1e308}`, `{"overlap_hours":-1e308}`} {
+		w.api("POST", e.ID+"/rotate", body, 422)
+	}
+	for _, body := range []string{`{"max_in_flight":9223372036854775808}`, `{"max_in_flight":1.5}`} {
+		w.api("POST", e.ID+"/edit", body, 400)
+	}
+	require.Equal(t, before, w.stored(e))
+}
+
+// A number may have a comma, in all fields alike.
+func TestCommas(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	typed := []string{"name", "Ours", "url", e.URL, "events", "lead.scored", "enabled", "on"}
+	require.Equal(t, 303, w.post(e.ID+"/edit", append(typed, "timeout_seconds", "1,5", "per_second", " 2,5 ", "max_in_flight", "3,0")...).Code)
+	got := w.stored(e)
+	require.Equal(t, 1500*time.Millisecond, got.Timeout)
+	require.Equal(t, 2.5, got.PerSecond)
+	require.Equal(t, 3, got.MaxInFlight)
+	require.Contains(t, text(w.post(e.ID+"/edit", append(typed, "max_in_flight", "1,5")...).Body.String()), "The number is not a whole number.")
+	for hours, want := range map[string]time.Duration{"1,5": 90 * time.Minute, "0.5": 30 * time.Minute, "720": 720 * time.Hour, "": 24 * time.Hour} {
+		require.Equal(t, 200, w.post(e.ID+"/rotate", "overlap_hours", hours).Code, hours)
+		require.InDelta(t, want.Seconds(), time.Until(w.stored(e).OldSecretUntil).Seconds(), 60, hours)
+	}
+}
+
+// A rotation that is refused says all that is wrong, and keeps what was typed.
+func TestRefusedRotation(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	before := w.stored(e)
+	for _, c := range []struct{ hours, secret, selected, says string }{
+		{"abc", "short", "abc", "The secret is 5 characters long; use at least 16, or let one be generated; the overlap is not a number that can be used here."},
+		{"NaN", "a-secret-that-was-typed", "NaN", "The secret is not changed: the overlap is not a number that can be used here."},
+		{"721", "a-secret-that-was-typed", "721", "The secret is not changed: the overlap is 721h0m0s; use one minute to 30 days."},
+		{" 0,01 ", "a-secret-that-was-typed", "0,01", "The secret is not changed: the overlap is 36s; use one minute to 30 days."},
+		{"72", "short", "72", "The secret is 5 characters long; use at least 16, or let one be generated."},
+		{"", "short", "24", "The secret is 5 characters long; use at least 16, or let one be generated."},
+	} {
+		rec := w.post(e.ID+"/rotate", "overlap_hours", c.hours, "secret", c.secret)
+		require.Equal(t, 422, rec.Code, c.hours)
+		require.Contains(t, text(rec.Body.String()), c.says)
+		require.Contains(t, rec.Body.String(), `value="`+c.secret+`"`)
+		var selected []string
+		for _, tag := range parse(rec.Body.String()) {
+			if _, ok := tag.attrs["selected"]; ok {
+				selected = append(selected, tag.attrs["value"])
+			}
+		}
+		require.Equal(t, []string{c.selected}, selected)
+	}
+	rec := w.send("POST", e.ID+"/rotate", "application/json", `{"overlap_hours":721}`, browser)
+	require.Equal(t, 422, rec.Code)
+	require.Contains(t, rec.Body.String(), `<option value="721" selected>`)
+	fields := w.api("POST", e.ID+"/rotate", `{"overlap_hours":721,"secret":"short"}`, 422)["error"].(map[string]any)["fields"].([]any)
+	require.Len(t, fields, 2)
+	require.Equal(t, before, w.stored(e))
+	require.Contains(t, w.get(e.ID+"/rotate").Body.String(), `<option value="24" selected>`)
 }
 
 // Recovering since a time wants the time: an empty one is not the beginning.
@@ -333,6 +476,42 @@ func TestResendsAreBounded(t *testing.T) {
 	require.LessOrEqual(t, codes[303]+codes[409], 120)
 }
 
+// The bound is each account's own, and is over with the minute.
+func TestResendsAreBoundedByAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		paths := map[string]string{}
+		for _, w.account = range []string{"acme", "globex"} {
+			e := w.add("Ours", 200, "")
+			w.happen(1)
+			w.deliver()
+			paths[w.account] = fmt.Sprint(e.ID, "/", w.deliveries(e)[0].ID, "/resend")
+		}
+		resend := func(account string) int {
+			w.account = account
+			return w.post(paths[account]).Code
+		}
+		time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))
+		require.Equal(t, 303, resend("acme"))
+		for range 59 {
+			require.Equal(t, 409, resend("acme"), "it is on its way, and that was asked for")
+		}
+		w.deliver()
+		for range 3 {
+			require.Equal(t, http.StatusTooManyRequests, resend("acme"))
+		}
+		refused := w.api("POST", paths["acme"], "", 429)["error"].(map[string]any)
+		require.Equal(t, "busy", refused["code"])
+		require.Equal(t, "You sent 60 again within a minute. Wait a moment, or use Send again on the webhook's page for all of them.", refused["message"])
+		require.Equal(t, 303, resend("globex"), "it did nothing yet")
+
+		time.Sleep(59 * time.Second)
+		require.Equal(t, http.StatusTooManyRequests, resend("acme"))
+		time.Sleep(time.Second)
+		require.Equal(t, 303, resend("acme"))
+	})
+}
+
 // A list that is longer than a page is gone through page by page.
 func TestPages(t *testing.T) {
 	w := newWorld(t, nil)
@@ -383,4 +562,28 @@ func b2f(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// A form of a rotation that is sent twice, by a double click or because the first
+// answer got lost, is one rotation: the first secret goes on signing. And the
+// command that the answer has shows no stored header.
+func TestRotatedTwice(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	page := w.get(e.ID + "/rotate").Body.String()
+	next := regexp.MustCompile(`name="made" value="(whsec_[^"]+)"`).FindStringSubmatch(page)
+	require.NotNil(t, next, page)
+	made := html.UnescapeString(next[1])
+	for range 2 {
+		rec := w.post(e.ID+"/rotate", "overlap_hours", "24", "secret", "", "made", made)
+		require.Equal(t, 200, rec.Code)
+		require.Contains(t, html.UnescapeString(rec.Body.String()), made)
+		require.NotContains(t, rec.Body.String(), "token-of-the-customer")
+		require.Contains(t, rec.Body.String(), "your-value")
+	}
+	stored, err := w.store.Endpoints(t.Context(), webhook.EndpointQuery{Account: e.Account, ID: e.ID})
+	require.NoError(t, err)
+	require.Equal(t, secret, stored[0].OldSecret.Reveal())
+	require.Equal(t, made, stored[0].Secret.Reveal())
+	require.NotContains(t, w.get(e.ID+"/rotate").Body.String(), next[1], "each form has its own")
 }

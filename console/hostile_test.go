@@ -111,6 +111,9 @@ func hostilePages(t *testing.T, value string) map[string]string {
 		rec := w.post(strings.Replace(path, "ID", e.ID, 1), typed...)
 		keep("POST "+path, rec, strings.ReplaceAll(rec.Body.String(), e.ID, "0123"))
 	}
+	rec := w.post(e.ID+"/rotate", "secret", value, "overlap_hours", "hours: "+value)
+	require.Equal(t, 422, rec.Code)
+	keep("POST ID/rotate", rec, strings.ReplaceAll(rec.Body.String(), e.ID, "0123"))
 	for _, path := range []string{"ID/test", "ID/preview"} {
 		rec := w.post(strings.Replace(path, "ID", e.ID, 1), "name", e.Name, "url", e.URL, "events", "order.paid", "test_event", "order.paid", "headers", "X-Note: ••••••••")
 		require.Equal(t, 200, rec.Code)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -37,6 +38,8 @@ type input struct {
 	Since   string  `json:"since"`
 	Until   string  `json:"until"`
 	Done    int     `json:"done"`
+
+	made string // a secret that the form was given, for when none is entered
 }
 
 // isJSONBody says whether the body is JSON; anything else is a form.
@@ -76,10 +79,14 @@ func (v *visit) read() (input, error) {
 	}
 	f := v.r.PostForm
 	in := input{Waiting: f.Get("waiting"), Since: f.Get("since"), Until: f.Get("until"), Test: f.Get("test_event")}
+	in.made = f.Get("made")
 	if s := f.Get("secret"); s != "" {
 		in.Secret = webhook.Set(s)
 	}
-	in.Overlap, _ = strconv.ParseFloat(f.Get("overlap_hours"), 64)
+	var ok bool
+	if in.Overlap, ok = readNumber(f.Get("overlap_hours")); !ok {
+		in.Overlap = math.NaN() // for rotate to refuse, together with what else is wrong
+	}
 	in.Done, _ = strconv.Atoi(f.Get("done"))
 	in.Version, _ = strconv.ParseInt(f.Get("version"), 10, 64)
 	return in, nil

@@ -2,6 +2,7 @@ package console
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -24,9 +25,7 @@ func (in *input) patch(stored webhook.Endpoint) (webhook.EndpointPatch, []webhoo
 		p.Events = in.Events
 	}
 	if in.Timeout.IsSet {
-		const most = float64(time.Hour / time.Second) // far from overflowing; the dispatcher's own bound is lower
-		d := time.Duration(max(-most, min(most, in.Timeout.Value)) * float64(time.Second))
-		differs(&p.Timeout, webhook.Set(d), stored.Timeout)
+		differs(&p.Timeout, webhook.Set(duration(in.Timeout.Value, time.Second)), stored.Timeout)
 	}
 	if in.Secret.IsSet {
 		p.Secret = webhook.Set(webhook.Secret(in.Secret.Value))
@@ -49,6 +48,18 @@ func (in *input) patch(stored webhook.Endpoint) (webhook.EndpointPatch, []webhoo
 		}
 	}
 	return p, wrong
+}
+
+// duration is n units. What a duration cannot hold is one that the dispatcher
+// refuses: too much becomes less that is too much still, and NaN and what would
+// be cut to 0, which is the default, become the least there is.
+func duration(n float64, unit time.Duration) time.Duration {
+	const most = float64(1e6 * time.Hour)
+	d := max(-most, min(most, n*float64(unit))) // NaN stays NaN
+	if n != 0 && !(math.Abs(d) >= 1) {
+		return 1
+	}
+	return time.Duration(d)
 }
 
 func differs[T comparable](to *webhook.Field[T], from webhook.Field[T], stored T) {

@@ -1,7 +1,12 @@
 package console
 
 import (
+	"errors"
+	"maps"
+	"math"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/autoreach/webhook"
@@ -11,26 +16,30 @@ import (
 type rotateView struct {
 	Webhook *webhookView `json:"webhook"`
 	Secret  string       `json:"-"`
+	Made    string       `json:"-"` // what is taken if none is entered: the same when the form is sent twice
 	Wrong   string       `json:"-"`
-	Overlap float64      `json:"-"`
+	Overlap string       `json:"-"` // hours, as they were typed
 }
 
-// Overlaps are the choices, in hours.
+// Overlaps are the choices, in hours, and what was sent that is none of them.
 func (r *rotateView) Overlaps() []overlap {
-	return []overlap{{1, "1 hour"}, {24, "1 day"}, {72, "3 days"}, {168, "7 days"}, {720, "30 days"}}
+	choices := []overlap{{"1", "1 hour"}, {"24", "1 day"}, {"72", "3 days"}, {"168", "7 days"}, {"720", "30 days"}}
+	if !slices.ContainsFunc(choices, func(o overlap) bool { return o.Hours == r.Overlap }) {
+		choices = append(choices, overlap{r.Overlap, r.Overlap + " hours"})
+	}
+	return choices
 }
 
-type overlap struct {
-	Hours float64
-	Label string
-}
+type overlap struct{ Hours, Label string }
+
+var defaultOverlap = decimal(webhook.DefaultOverlap.Hours())
 
 func (v *visit) rotateForm() (*answer, error) {
 	r, err := v.record(0)
 	if err != nil {
 		return nil, err
 	}
-	view := &rotateView{Webhook: v.webhookView(r), Overlap: webhook.DefaultOverlap.Hours()}
+	view := &rotateView{Webhook: v.webhookView(r), Made: webhook.GenerateSecret().Reveal(), Overlap: defaultOverlap}
 	return &answer{json: view, page: "rotate", title: "Rotate the secret of " + r.Name, data: view}, nil
 }
 
@@ -43,23 +52,57 @@ func (v *visit) rotate() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	hours := max(-1e6, min(1e6, in.Overlap))
-	secret, e, err := v.d.RotateSecret(v.r.Context(), v.account, v.id, webhook.Secret(in.Secret.Value), time.Duration(hours*float64(time.Hour)))
-	if f := new(form); err != nil {
-		f.Errors = map[string]string{}
-		if v.json || !f.blame(err) {
-			return nil, err
-		}
-		view := &rotateView{Webhook: v.webhookView(r), Secret: in.Secret.Value, Wrong: f.Errors["secret"] + f.Errors["overlap"], Overlap: in.Overlap}
-		return &answer{status: http.StatusUnprocessableEntity, page: "rotate", title: "Rotate the secret of " + r.Name, data: view}, nil
+	next := in.Secret.Value
+	if next == "" {
+		next = in.made
+	}
+	secret, e, err := v.d.RotateSecret(v.r.Context(), v.account, v.id, webhook.Secret(next), duration(in.Overlap, time.Hour))
+	if err != nil {
+		return v.notRotated(r, in, err)
 	}
 	r.Endpoint = e
 	made := &madeView{Webhook: v.webhookView(r), rotated: true, show: secret.Reveal()}
 	if in.Secret.Value == "" {
 		made.Secret = &made.show
 	}
+	e.Headers = maps.Clone(e.Headers)
+	for name := range e.Headers { // what is stored is not shown
+		e.Headers[name] = "your-value"
+	}
 	made.curl = v.curl(e, secret, e.Events[0])
 	return &answer{json: made, page: "made", title: e.Name, data: made}, nil
+}
+
+// notRotated is the page with what is wrong, or the error itself.
+func (v *visit) notRotated(r webhook.EndpointRecord, in input, err error) (*answer, error) {
+	var invalid *webhook.InvalidError
+	if errors.As(err, &invalid) && math.IsNaN(in.Overlap) {
+		for i, e := range invalid.Fields {
+			if e.Field == "overlap" { // of what stood for it
+				invalid.Fields[i] = webhook.FieldError{Field: e.Field, Code: "malformed", Message: notNumber}
+			}
+		}
+	}
+	f := new(form)
+	if v.json || !f.blame(err) {
+		return nil, err
+	}
+	wrong, overlap := f.Errors["secret"], f.Errors["overlap"]
+	switch {
+	case overlap != "" && wrong != "":
+		wrong += "; the overlap " + overlap
+	case overlap != "":
+		wrong = "is not changed: the overlap " + overlap
+	}
+	typed := strings.TrimSpace(v.r.PostForm.Get("overlap_hours"))
+	if v.isJSONBody() {
+		typed = decimal(in.Overlap)
+	}
+	if typed == "" {
+		typed = defaultOverlap
+	}
+	view := &rotateView{Webhook: v.webhookView(r), Secret: in.Secret.Value, Made: webhook.GenerateSecret().Reveal(), Wrong: wrong, Overlap: typed}
+	return &answer{status: http.StatusUnprocessableEntity, page: "rotate", title: "Rotate the secret of " + r.Name, data: view}, nil
 }
 
 func (v *visit) endRotation() (*answer, error) {

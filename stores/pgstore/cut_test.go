@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,13 +66,15 @@ func TestConnectionsCut(t *testing.T) {
 	noise, quiet := context.WithTimeout(ctx, 6*time.Second)
 	defer quiet()
 	admin := newPool(t, 1)
+	var cut atomic.Int64
 	all.Go(func() {
 		for noise.Err() == nil {
-			_, err := admin.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 ORDER BY random() LIMIT 2`, schema)
+			ended, err := admin.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 ORDER BY random() LIMIT 2`, schema)
 			if err != nil {
 				t.Errorf("cutting: %v", err)
 				return
 			}
+			cut.Add(ended.RowsAffected())
 			time.Sleep(30 * time.Millisecond)
 		}
 	})
@@ -108,6 +111,9 @@ func TestConnectionsCut(t *testing.T) {
 	end()
 	all.Wait()
 
+	if cut.Load() < 50 || len(emitted) < 50 {
+		t.Errorf("%d connections were cut and %d events emitted, too few to tell anything", cut.Load(), len(emitted))
+	}
 	twice := 0
 	for i, r := range receivers {
 		r.mu.Lock() // of a request that was cut off the handler may still run
@@ -136,5 +142,5 @@ func TestConnectionsCut(t *testing.T) {
 			t.Errorf("logged is %+v", r)
 		}
 	}
-	t.Logf("%d events to %d endpoints, %d arrived twice", len(emitted), lanes, twice)
+	t.Logf("%d events to %d endpoints, %d arrived twice, %d connections were cut", len(emitted), lanes, twice, cut.Load())
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -145,5 +146,21 @@ func TestMigrateTenAtOnce(t *testing.T) {
 		s, err := pgstore.New(pool, &pgstore.Options{Schema: schema})
 		check(t, err)
 		endpoint(t, s)
+	}
+}
+
+// An idle Claim says that the store is to be looked at again after the polling
+// interval, 100 ms by default.
+func TestPollInterval(t *testing.T) {
+	schema, pool := newSchema(t), newPool(t, 2)
+	check(t, pgstore.Migrate(t.Context(), pool, schema))
+	for poll, want := range map[time.Duration]time.Duration{0: 100 * time.Millisecond, 37 * time.Millisecond: 37 * time.Millisecond} {
+		s, err := pgstore.New(pool, &pgstore.Options{Schema: schema, PollInterval: poll})
+		check(t, err)
+		_, next, err := s.Claim(t.Context(), 10, time.Second)
+		if err != nil || next != want {
+			t.Errorf("next is %v with an interval of %v, %v", next, poll, err)
+		}
+		s.Close()
 	}
 }

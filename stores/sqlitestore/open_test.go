@@ -44,6 +44,19 @@ func TestOpenRefuses(t *testing.T) {
 	wantError(t, err, "Options.BusyTimeout")
 }
 
+// An idle Claim says that the store is to be looked at again after the polling
+// interval, 200 ms by default.
+func TestPollInterval(t *testing.T) {
+	for poll, want := range map[time.Duration]time.Duration{0: 200 * time.Millisecond, 37 * time.Millisecond: 37 * time.Millisecond} {
+		s := check[*Store](t)(Open(filepath.Join(t.TempDir(), "webhooks.db"), &Options{PollInterval: poll}))
+		_, next, err := s.Claim(t.Context(), 10, time.Second)
+		if err != nil || next != want {
+			t.Errorf("next is %v with an interval of %v, %v", next, poll, err)
+		}
+		check[any](t)(nil, s.Close())
+	}
+}
+
 // The file, and what SQLite puts beside it, is its owner's only; and odd
 // names are names.
 func TestOpenFile(t *testing.T) {
