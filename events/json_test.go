@@ -1,8 +1,11 @@
 package events
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -87,6 +90,82 @@ func TestAtSurvivesTheRoundTrip(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil || got != sent {
 		t.Errorf("%v, %v, want %v", got, err, sent)
 	}
+}
+
+// Whatever text is an instant to us encodes, and decodes to what At makes of it.
+// Mutation seldom gives another instant, so some are made from numbers.
+func FuzzTime(f *testing.F) {
+	for i, text := range []string{`null`, `"2026-11-23T10:15:30.123Z"`, `"2026-11-23T05:15:30.123999999-05:00"`, `"0001-01-01T00:00:00.0005Z"`, `"0000-01-01T00:00:00+00:01"`, `"0000-01-01T00:00:00.0009Z"`,
+		`"9999-12-31T23:59:59.999999999-23:59"`, `"2026-11-23T10:15:30,5Z"`, `"2026-11-23t10:15:30z"`, `"2026-02-29T00:00:00Z"`, `"2026-12-31T23:59:60Z"`, `"`, ``} {
+		f.Add([]byte(text), int64(i)<<33, uint32(i)*99_999_999, int16(i*100-500))
+	}
+	first := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	span := uint64(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).Unix() - first)
+	f.Fuzz(func(t *testing.T, text []byte, seconds int64, nanos uint32, offset int16) {
+		zone := time.FixedZone("", int(offset)%(24*60)*60)
+		at := time.Unix(first+int64(uint64(seconds)%span), int64(nanos%1e9)).In(zone)
+		checkTime(t, text)
+		checkTime(t, at.AppendFormat(nil, `"`+time.RFC3339Nano+`"`))
+	})
+}
+
+func checkTime(t *testing.T, text []byte) {
+	t.Helper()
+	var got, again Time
+	if got.UnmarshalJSON(text) != nil {
+		return
+	}
+	wire, err := json.Marshal(got)
+	if year := got.Year(); year < 0 || year > 9999 { // in UTC, where the text has an offset
+		if err == nil {
+			t.Errorf("%s, of the year %d, was encoded as %s", text, year, wire)
+		}
+		return
+	}
+	if err != nil {
+		t.Errorf("%s was decoded, but not encoded: %v", text, err)
+		return
+	}
+	if err := json.Unmarshal(wire, &again); err != nil || again != At(got.Time) {
+		t.Errorf("%s gives %s, and that %v, %v", text, wire, again, err)
+	}
+}
+
+// Whatever JSON is the data of an event encodes to every field, with no list
+// null, and what that decodes to encodes to the same.
+func FuzzData(f *testing.F) {
+	for i, e := range All() {
+		text, err := json.Marshal(e.Sample())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint8(i), text)
+		f.Add(uint8(i), []byte(`{"lead":null,"LEAD":{"id":"\ud800"},"enrichment":{"skills":["a",null],"skills":null},"meeting":{"start":null}}`))
+		f.Add(uint8(i), []byte(`{"lead":{"name":""},"score":{"fit":-0,"scored_at":"0001-01-01T00:00:00.0005Z"},"conversation":{"recent_messages":[{},null]}}`))
+	}
+	f.Fuzz(func(t *testing.T, i uint8, text []byte) {
+		e := All()[int(i)%len(All())]
+		first, second := reflect.New(e.Data), reflect.New(e.Data)
+		if json.Unmarshal(text, first.Interface()) != nil {
+			return
+		}
+		wire, err := json.Marshal(first.Interface())
+		if err != nil {
+			if !strings.Contains(err.Error(), "outside 0 to 9999") { // as of FuzzTime
+				t.Errorf("%s: %s was decoded, but not encoded: %v", e.Name, text, err)
+			}
+			return
+		}
+		checkShape(t, "data", e.Data, decode(t, wire))
+		if err := json.Unmarshal(wire, second.Interface()); err != nil {
+			t.Fatalf("%s: %s gives %s, and that %v", e.Name, text, wire, err)
+		}
+		// A time that is zero but for what At cuts off is null from then on.
+		wire = bytes.ReplaceAll(wire, []byte(`"0001-01-01T00:00:00.000Z"`), []byte("null"))
+		if again, err := json.Marshal(second.Interface()); err != nil || !bytes.Equal(again, wire) {
+			t.Errorf("%s: %s gives %s, and then %s, %v", e.Name, text, wire, again, err)
+		}
+	})
 }
 
 func TestOptionalFields(t *testing.T) {

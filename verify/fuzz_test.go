@@ -3,12 +3,16 @@ package verify_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/autoreach/webhook/events"
 	"github.com/autoreach/webhook/internal/signature"
 	"github.com/autoreach/webhook/verify"
 )
@@ -171,4 +175,79 @@ func FuzzExplain(f *testing.F) {
 			v.Explain(r, nil)
 		}
 	})
+}
+
+// Whatever a sender signs, the message has all three fields of the payload, as
+// encoding/json reads them one by one, or none; and Decode makes of the data what
+// encoding/json does.
+func FuzzMessage(f *testing.F) {
+	for _, text := range []string{"", "text", `null`, `[]`, `{}`, string(body), `{"event":"lead.scored","timestamp":"2026-11-23T10:15:30Z","data":null} `,
+		`{"data":{"lead":{"id":7}},"EVENT":"lead.created","time\u017ftamp":"2026-11-23T10:15:30+23:59"}`, `{"event":"a","timestamp":"2026-11-23T10:15:30Z","data":1,"event":null,"data":2,"Timestamp":null}`,
+		`{"event":"a","timestamp":"yesterday","data":1,"timestamp":"2026-11-23T10:15:30Z"}`, `{"event":"\ud800","timestamp":1,"data":"x","more":[{}]}`, `{"event":"","timestamp":"2026-11-23T10:15:30Z","data":{}}`,
+		`{"event":"a","timestamp":"2026-11-23T10:15:30Z"}`, `{"event":"a","timestamp":"2026-11-23T10:15:30Z","data":1,"event":7}`, `{"event":"lead.scored","timestamp":"2026-11-23T10:15:30Z","data":{"lead":{"id":"lead_1"},"score":7}}`} {
+		f.Add([]byte(text))
+	}
+	v, key := mustNew(f, secret, nil), signature.NewKey([]byte(secret))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		m, err := v.Message(body, http.Header{"X-Webhook-Signature": {key.Body(body)}})
+		if err != nil || !bytes.Equal(m.Body, body) || m.ID != "" || m.Test || !m.Attempted.IsZero() {
+			t.Fatalf("%q: %v, %+v", body, err, m)
+		}
+		event, timestamp, data := fields(body)
+		if m.Event != event || !m.Timestamp.Equal(timestamp) || !bytes.Equal(m.Data, data) || (m.Data == nil) != (data == nil) {
+			t.Errorf("%q is %q at %v with %q, want %q, %v, %q", body, m.Event, m.Timestamp, m.Data, event, timestamp, data)
+		}
+		decodesAsJSON[json.RawMessage](t, m)
+		decodesAsJSON[map[string]any](t, m)
+		decodesAsJSON[events.LeadScoredData](t, m)
+		decodesAsJSON[*events.ReplyReceivedData](t, m)
+	})
+}
+
+// fields reads the payload member by member: the last one of a name counts,
+// whatever its case, and null leaves text as it was and takes a time away.
+func fields(body []byte) (event string, timestamp time.Time, data json.RawMessage) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if open, err := dec.Token(); !json.Valid(body) || err != nil || open != json.Delim('{') {
+		return
+	}
+	var s string
+	var at *time.Time
+	var d json.RawMessage
+	for dec.More() {
+		name, err := dec.Token()
+		var value json.RawMessage
+		if errors.Join(err, dec.Decode(&value)) != nil {
+			return
+		}
+		switch name := name.(string); {
+		case strings.EqualFold(name, "event"):
+			err = json.Unmarshal(value, &s)
+		case strings.EqualFold(name, "timestamp"):
+			err = json.Unmarshal(value, &at)
+		case strings.EqualFold(name, "data"):
+			d = value
+		}
+		if err != nil {
+			return
+		}
+	}
+	if s == "" || at == nil || d == nil {
+		return
+	}
+	return s, *at, d
+}
+
+func decodesAsJSON[T any](t *testing.T, m verify.Message) {
+	t.Helper()
+	var want, zero T
+	wantErr := json.Unmarshal(m.Data, &want)
+	got, err := verify.Decode[T](m)
+	switch {
+	case err != nil && !reflect.DeepEqual(got, zero):
+		t.Errorf("%q fails with %v, and gives %+v", m.Data, err, got)
+	case errors.Is(err, verify.ErrOtherEvent):
+	case (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(got, want):
+		t.Errorf("%q: %+v, %v; encoding/json: %+v, %v", m.Data, got, err, want, wantErr)
+	}
 }

@@ -21,11 +21,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// short is the timeout of exchanges that are expected to run into it, slack
-// what a loaded machine may add.
+// short is the timeout of exchanges that are expected to run into it, ample that
+// of the others, and slack what a loaded machine may add: an exchange that waits
+// for an ample timeout, which it should not, takes longer than that.
 const (
 	short = 700 * time.Millisecond
-	slack = 1200 * time.Millisecond
+	ample = time.Minute
+	slack = 12 * time.Second
 )
 
 // wire is a server scripted at the level of bytes.
@@ -144,7 +146,7 @@ func patience(c Class) time.Duration {
 	if c == ClassTimeout || c == ClassConnect {
 		return short
 	}
-	return 10 * time.Second
+	return ample
 }
 
 func post(c *Client, u *url.URL, timeout time.Duration) Result {

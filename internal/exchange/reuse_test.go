@@ -200,7 +200,7 @@ func TestCanceled(t *testing.T) {
 	stopped := errors.New("endpoint deleted")
 	time.AfterFunc(50*time.Millisecond, func() { cancel(stopped) })
 	for range 2 { // the second is canceled before it begins
-		res := c.Post(ctx, Request{URL: w.url("http"), Timeout: 5 * time.Second})
+		res := c.Post(ctx, Request{URL: w.url("http"), Timeout: ample})
 		require.True(t, res.Canceled, "%+v", res)
 		require.Equal(t, ClassCanceled, res.Class)
 		require.ErrorIs(t, res.Cause, stopped)

@@ -3,12 +3,15 @@ package exchange
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook/internal/guard"
 )
 
 func TestRedirects(t *testing.T) {
@@ -91,4 +94,63 @@ func TestLocationOfACredential(t *testing.T) {
 		_, says := statusVerdict(301, http.Header{"Location": {c[1]}}, asked)
 		require.Equal(t, "answered 301; redirects are not followed: enter the final https URL", says)
 	}
+}
+
+// Whatever a redirect says, nothing is shown of it, or the whole of an https URL
+// on a name that holds no secret and can be put into a sentence.
+func FuzzLocation(f *testing.F) {
+	for _, raw := range []string{"/hook/", "?x", "https://u:p@Www.example.com/a?token=x#f", "//www.example.com:8443/a b", "http://www.example.com/", "https:opaque",
+		"https://10.0.0.7/", "https://[fe80::1%25a.b]/", "https://localhost./", "https://www.example.com/\"'><`\\", "https://ex\u202eample.com/%0d%0a", "https://www.example.com/%3f/../%zz",
+		"https://hooks.slack.com./services/T/B/x", "https://a.example/" + strings.Repeat("y", 182), "https://a.example/" + strings.Repeat("y", 183)} {
+		f.Add("https://user:s3cret@hooks.example.com/hook?token=s3cret", raw)
+	}
+	f.Add("https://discord.com/api/webhooks/1/x", "https://www.example.com/1/x")
+	f.Add("https://hooks.example.com/", "https://www.example.com/it's")
+	f.Add("http://10.0.0.7:8080", "https://www.example.com")
+	f.Fuzz(func(t *testing.T, from, raw string) {
+		asked, err := url.Parse(from)
+		if err != nil {
+			return
+		}
+		h := http.Header{"Location": {raw}}
+		to := location(h, asked)
+		_, says := statusVerdict(http.StatusFound, h, asked)
+		if to == "" {
+			require.Equal(t, "answered 302; redirects are not followed: enter the final https URL", says)
+			return
+		}
+		require.Equal(t, "answered 302 to "+to+"; redirects are not followed: enter that URL", says)
+		require.LessOrEqual(t, len(to), maxLocation)
+		require.Equal(t, printable(to, maxLocation), to)
+		require.False(t, strings.ContainsAny(to, "\"'<>`\\?#"), to)
+		u, err := url.Parse(to)
+		require.NoError(t, err)
+		require.Equal(t, &url.URL{Scheme: "https", Host: u.Host, Path: u.Path, RawPath: u.RawPath}, u, "neither userinfo nor query nor fragment")
+		_, err = netip.ParseAddr(u.Hostname())
+		require.Error(t, err, to)
+		require.Contains(t, u.Hostname(), ".")
+		require.False(t, guard.IsCredential(u) || guard.IsCredential(asked), "%s to %s", from, to)
+		require.Equal(t, to, location(http.Header{"Location": {to}}, asked), "it says the same of itself")
+	})
+}
+
+// Whatever the lines say, a connection is kept for a time within bounds: that of
+// the first one that says any.
+func FuzzKeepAlive(f *testing.F) {
+	f.Add("timeout=5, max=100", "timeout=7")
+	f.Add("Max=3,\tTimeout=0", "")
+	f.Add("timeout=-1,timeout=99999999999999999999", "timeout=+7200,")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		first, second := keepAlive(http.Header{"Keep-Alive": {a}}), keepAlive(http.Header{"Keep-Alive": {b}})
+		for _, d := range []time.Duration{first, second} {
+			require.True(t, d == 0 || d == time.Millisecond || d >= time.Second && d < time.Hour && d%time.Second == 0, "%v", d)
+		}
+		want := first
+		if first == 0 {
+			want = second
+		}
+		require.Equal(t, want, keepAlive(http.Header{"Keep-Alive": {a, b}}), "on two lines")
+		require.Equal(t, want, keepAlive(http.Header{"Keep-Alive": {a + "," + b}}), "on one line")
+		require.Equal(t, 4*time.Second, keepAlive(http.Header{"Keep-Alive": {"max=1,timeout=5," + a}}))
+	})
 }

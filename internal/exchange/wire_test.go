@@ -1,14 +1,19 @@
 package exchange
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -215,11 +220,41 @@ func TestRefused(t *testing.T) {
 // A body is given less time than the attempt: its end is worth a connection,
 // not a slot for the rest of the timeout.
 func TestBodyPatience(t *testing.T) {
-	w := serve(t, keep("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"))
-	start := time.Now()
-	res := post(newClient(t, nil), w.url("http"), time.Minute)
-	require.True(t, res.Delivered())
-	require.InDelta(t, bodyPatience.Seconds(), time.Since(start).Seconds(), 1)
+	dial := pipes(func(p net.Conn) {
+		http.ReadRequest(bufio.NewReader(p))
+		io.WriteString(p, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+		io.Copy(io.Discard, p)
+	})
+	given := roundTripper(func(r *http.Request) (*http.Response, error) {
+		body, w := io.Pipe()
+		go io.WriteString(w, "abc")
+		context.AfterFunc(r.Context(), func() { w.CloseWithError(r.Context().Err()) })
+		return &http.Response{StatusCode: 200, Body: body}, nil
+	})
+	for name, o := range map[string]Options{"own": {Dial: dial, DialPlain: dial}, "given": {Transport: given}} {
+		for timeout, want := range map[time.Duration]time.Duration{time.Minute: bodyPatience, time.Second: time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				c, err := New(o)
+				require.NoError(t, err)
+				res := post(c, mustURL(t, "http://hooks.example.com/"), timeout)
+				require.True(t, res.Delivered(), "%s: %+v", name, res)
+				require.Equal(t, "abc", string(res.Excerpt))
+				require.Equal(t, want, res.Took, name)
+			})
+		}
+	}
+}
+
+// pipes is a dialer of connections in memory, whose times are exact in a bubble.
+func pipes(script func(net.Conn)) DialFunc {
+	return func(context.Context, string, string) (net.Conn, error) {
+		here, there := net.Pipe()
+		go func() {
+			defer there.Close()
+			script(there)
+		}()
+		return here, nil
+	}
 }
 
 // The answer counts, though the request could not be written to its end.
@@ -237,13 +272,32 @@ func TestEarlyAnswer(t *testing.T) {
 					end(p)
 				})
 				c := newClient(t, nil)
-				res := c.Post(t.Context(), Request{URL: w.url("http"), Body: make([]byte, 16<<20), Timeout: 5 * time.Second})
+				res := c.Post(t.Context(), Request{URL: w.url("http"), Body: make([]byte, 16<<20), Timeout: ample})
 				require.Equal(t, 413, res.Status, "%+v", res)
 				require.Equal(t, ClassStatus, res.Class)
-				require.Less(t, res.Took, 3*time.Second, "the rest of the request is not waited for")
+				require.Less(t, res.Took, slack, "the rest of the request is not waited for")
 				require.EqualValues(t, 1, w.conns.Load())
 				w.stop()
 			}
 		})
 	}
+}
+
+// How long the rest of a request that nobody reads is waited for, exactly.
+func TestWritePatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan struct{})
+		defer close(over)
+		dial := pipes(func(p net.Conn) {
+			p.Read(make([]byte, 64<<10)) // the first write, as a whole
+			io.WriteString(p, "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+			<-over
+		})
+		c, err := New(Options{Dial: dial, DialPlain: dial})
+		require.NoError(t, err)
+		res := c.Post(t.Context(), Request{URL: mustURL(t, "http://hooks.example.com/"), Body: make([]byte, 1<<20), Timeout: time.Minute})
+		require.Equal(t, 413, res.Status, "%+v", res)
+		require.Equal(t, "big", string(res.Excerpt))
+		require.Equal(t, writePatience, res.Took)
+	})
 }
