@@ -39,11 +39,12 @@ func (e *engine) dueLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		if now := time.Now(); now.Sub(looked) >= busyInterval {
 			looked = now
-			e.refresh()
+			e.refresh(true)
 		}
 		wants, lanes := e.wants()
 		if len(wants) == 0 {
-			wait(ctx, e.dueSignal, e.refresh())
+			looked = time.Now()
+			wait(ctx, e.dueSignal, e.refresh(false))
 			continue
 		}
 		asked := time.Now()
@@ -65,8 +66,9 @@ func (e *engine) dueLoop(ctx context.Context) {
 }
 
 // refresh makes lanes hungry that were not asked for a while, or since
-// something was emitted here, and says how long the loop may sleep.
-func (e *engine) refresh() time.Duration {
+// something was emitted here, and says how long the loop may sleep. Where the loop
+// is busy they take one slot each to find out whether there is more.
+func (e *engine) refresh(busy bool) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.lanes) == 0 {
@@ -82,7 +84,7 @@ func (e *engine) refresh() time.Duration {
 		if left := patience - now.Sub(l.asked); left > 0 {
 			sleep = min(sleep, left)
 		} else if !l.asking {
-			l.hungry = true
+			l.hungry, l.glance = true, busy && e.hands(l) > 0
 			e.advance(l, now)
 		}
 	}

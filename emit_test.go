@@ -387,6 +387,7 @@ func TestUnknownOutcomeOfCreate(t *testing.T) {
 	for field, change := range map[string]func(*Endpoint){
 		"secret": func(e *Endpoint) { e.Secret = GenerateSecret() },
 		"url":    func(e *Endpoint) { e.URL = "https://other.example.com/" },
+		"fifo":   func(e *Endpoint) { e.FIFO = true },
 	} {
 		again = good()
 		again.ID = list[0].ID

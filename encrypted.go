@@ -142,8 +142,12 @@ func (s *encryptedStore) Deliveries(ctx context.Context, q DeliveryQuery) ([]Del
 	found, err := s.Log.Deliveries(ctx, q)
 	for i := range found {
 		d := &found[i]
-		if len(d.Body) > 0 && err == nil {
-			d.Body, err = s.keys.open(d.Body, bodyPlace(d.Account, d.Event))
+		if len(d.Body) > 0 { // one that cannot be opened must not hide the others
+			var sealed error
+			if d.Body, sealed = s.keys.open(d.Body, bodyPlace(d.Account, d.Event)); sealed != nil {
+				d.Body = nil
+				s.unreadable(d.Endpoint, sealed)
+			}
 		}
 		for j := range d.Attempts {
 			d.Attempts[j].Response = s.keys.openResponse(d.Attempts[j].Response, d.Endpoint)

@@ -130,8 +130,8 @@ func (r keyring) sealResponse(b []byte, place string) []byte {
 
 // openResponse opens a response, or its first part if the second was cut.
 func (r keyring) openResponse(stored []byte, place string) []byte {
-	if len(r) == 0 || !strings.HasPrefix(string(stored[:min(len(stored), len(sealedPrefix))]), sealedPrefix) {
-		return stored // an answer may begin like that
+	if !strings.HasPrefix(string(stored[:min(len(stored), len(sealedPrefix))]), sealedPrefix) {
+		return stored
 	}
 	head, tail, _ := strings.Cut(string(stored), " ")
 	first, err := r.openText(head, place+" head")

@@ -58,16 +58,19 @@ func (d *Dispatcher) CreateEndpointTx(ctx context.Context, tx Tx, e Endpoint) (E
 		return Endpoint{}, fmt.Errorf("%w: the endpoint %s was created with other fields; repeat a create with what it was called with, a generated secret too", ErrConflict, id)
 	case err == nil:
 		return d.public(e), nil
+	case errors.Is(err, ErrConflict):
+		return Endpoint{}, fmt.Errorf("%w: the ID %s belongs to an endpoint that was changed since it was created, or is another's", err, id)
 	case isRefusal(err):
 		return Endpoint{}, err
 	}
 	return Endpoint{ID: id}, err
 }
 
-// sameAs says whether what a customer sees and what signs is the same.
+// sameAs says whether all that a create can say is the same.
 func sameAs(a, b *Endpoint) bool {
 	return a.Name == b.Name && a.URL == b.URL && slices.Equal(a.Events, b.Events) && a.Format == b.Format &&
-		a.Secret == b.Secret && a.SigningKey == b.SigningKey && maps.Equal(a.Headers, b.Headers)
+		a.Secret == b.Secret && a.SigningKey == b.SigningKey && maps.Equal(a.Headers, b.Headers) &&
+		a.Timeout == b.Timeout && a.MaxInFlight == b.MaxInFlight && a.PerSecond == b.PerSecond && a.FIFO == b.FIFO
 }
 
 // Endpoint returns one endpoint with its health. A foreign one is
@@ -178,6 +181,9 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 		if errors.Is(err, ErrConflict) && version == 0 && try < 10 {
 			wait(ctx, nil, time.Duration(rand.Int64N(int64(time.Millisecond)<<try)))
 			continue
+		}
+		if errors.Is(err, ErrConflict) {
+			return Endpoint{}, fmt.Errorf("%w: it was changed meanwhile and has not version %d any more", err, r.Version)
 		}
 		if err == nil && !e.Enabled { // also if it was: a former answer may have been lost
 			d.forget(func(x Endpoint) bool { return x.ID == id })

@@ -81,6 +81,7 @@ type lane struct {
 	asking  bool          // Due is being asked
 	single  bool          // one delivery was all that waited
 	hungry  bool          // Due is to be asked: there may be more
+	glance  bool          // for one delivery, at first
 	waiting bool          // for its rate limit
 	leaving bool          // nothing begins any more; it is returned when its hands are empty
 	tenured bool          // it is leaving because others wait
@@ -251,8 +252,11 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 // that. A lane that gets none and has nothing in hand is turned away.
 func (e *engine) reserve(l *lane, now time.Time) {
 	n := e.room(l, now)
-	if l.asked.IsZero() { // its neighbours shall get some too
+	switch {
+	case l.asked.IsZero(): // its neighbours shall get some too
 		n = min(n, e.share)
+	case l.glance:
+		n, l.glance = min(n, 1), false
 	}
 	for len(l.tickets) < n {
 		if len(l.flying)+len(l.tickets) > 0 && e.budget.Free() <= e.o.MaxInFlightTotal/firstShare {

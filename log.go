@@ -9,7 +9,7 @@ import (
 )
 
 // ListDeliveries returns one page of the log, newest first. A query without an
-// account is an [*InvalidError], here and wherever one is asked for.
+// account is an [*InvalidError], here and in all calls that answer for many.
 func (d *Dispatcher) ListDeliveries(ctx context.Context, q DeliveryQuery) ([]DeliveryRecord, error) {
 	if err := ofAccount(q.Account); err != nil {
 		return nil, err
@@ -94,6 +94,9 @@ func (d *Dispatcher) Resend(ctx context.Context, account string, id int64) (int6
 // with the same until, so that what dies again meanwhile is not taken again.
 // It is [ErrDisabled] for an endpoint that is disabled.
 func (d *Dispatcher) Recover(ctx context.Context, account, endpoint string, since, until time.Time, limit int) (int, error) {
+	if err := ofAccount(account); err != nil {
+		return 0, err
+	}
 	n, err := d.store.Recover(ctx, DeliveryQuery{Account: account, Endpoint: endpoint, Since: since, Until: until, Limit: limit})
 	if n > 0 {
 		d.wake()

@@ -3,17 +3,20 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/autoreach/webhook/events"
+	"github.com/autoreach/webhook/internal/guard"
 )
 
 // Pause stops deliveries, of everything or of what p names, until they are
 // resumed; events are accepted meanwhile, and deliveries still expire. It is
 // kept by the store and followed by every process within a second. What is on
-// its way is not cut off.
+// its way is not cut off. A type has to be registered in this process.
 func (d *Dispatcher) Pause(ctx context.Context, p Pause) error { return d.setPause(ctx, p, true) }
 
 // Resume lifts a pause; p is the same as it was for Pause.
@@ -30,12 +33,12 @@ func (d *Dispatcher) setPause(ctx context.Context, p Pause, on bool) error {
 		return &InvalidError{Fields: []FieldError{{Field: "pause", Code: "ambiguous",
 			Message: "names more than one of account, type and host; set one pause for each"}}}
 	}
-	if u, err := d.policy.URL("https://" + p.Host); err == nil && p.Host != "" && u.Host == u.Hostname() && u.RequestURI() == "/" {
-		p.Host = u.Hostname() // as endpoints' URLs are written
-	} else if p.Host != "" && on {
+	host, ok := hostOf(p.Host)
+	if !ok && on {
 		return &InvalidError{Fields: []FieldError{{Field: "pause.host", Code: "malformed",
-			Message: "is not the host of a URL that endpoints can have; use a name alone, such as crm.example.com"}}}
+			Message: "is not the host of a URL; use a name or an address alone, such as crm.example.com"}}}
 	}
+	p.Host = host
 	if _, known := d.catalogue.lookup(p.Type); p.Type != "" && !known && on {
 		return &InvalidError{Fields: []FieldError{{Field: "pause.type", Code: "unknown_event",
 			Message: fmt.Sprintf("is %q, which is not a registered event type; known are %s", p.Type, d.catalogue.names())}}}
@@ -48,6 +51,21 @@ func (d *Dispatcher) setPause(ctx context.Context, p Pause, on bool) error {
 		e.watchPauses(ctx)
 	}
 	return nil
+}
+
+// hostOf is a host as those of endpoints' URLs are written, whatever the rules of
+// this process allow. What cannot be one is returned as it is.
+func hostOf(host string) (_ string, ok bool) {
+	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return a.String(), true
+	}
+	if strings.ContainsAny(host, "/:@?#[]% \\") {
+		return host, false
+	}
+	if u, err := new(guard.Policy).URL("https://" + host); err == nil && host != "" {
+		return u.Hostname(), true // an international name in its ASCII form
+	}
+	return strings.ToLower(host), true
 }
 
 // Pauses returns the pauses that are set.

@@ -75,17 +75,25 @@ func TestPauseOfOneTypeAmongSeveral(t *testing.T) {
 		require.Equal(t, 6, rc.count())
 		require.Error(t, w.d.Pause(t.Context(), webhook.Pause{Type: events.LeadScored, Host: "b.example.com"}))
 		for _, p := range []webhook.Pause{ // which would pause nothing
-			{Host: "https://a.example.com/hook"}, {Host: "a.example.com/hook"}, {Host: "a.example.com:8443"}, {Host: "a b"}, {Host: "localhost"}, {Type: "lead.eaten"},
+			{Host: "https://a.example.com/hook"}, {Host: "a.example.com/hook"}, {Host: "a.example.com:8443"}, {Host: "a b"}, {Host: "user@a.example.com"}, {Host: "[::1]:443"}, {Type: "lead.eaten"},
 		} {
 			var invalid *webhook.InvalidError
 			require.ErrorAs(t, w.d.Pause(t.Context(), p), &invalid, "%+v", p)
 			require.NoError(t, w.d.Resume(t.Context(), p))
 		}
-		require.NoError(t, w.d.Pause(t.Context(), webhook.Pause{Host: "CRM.Example.com"}))
-		set, err := w.d.Pauses(t.Context())
-		require.NoError(t, err)
-		require.Contains(t, set, webhook.Pause{Host: "crm.example.com"})
-		require.NoError(t, w.d.Resume(t.Context(), webhook.Pause{Host: "crm.example.COM"}))
+		for host, stored := range map[string]string{
+			"CRM.Example.com": "crm.example.com", "crm.exämple.com": "crm.xn--exmple-cua.com", "localhost": "localhost", "10.0.0.5": "10.0.0.5",
+			"2606:4700:4700::1111": "2606:4700:4700::1111", "[2606:4700:4700:0::1112]": "2606:4700:4700::1112",
+		} {
+			require.NoError(t, w.d.Pause(t.Context(), webhook.Pause{Host: host}), host)
+			set, err := w.d.Pauses(t.Context())
+			require.NoError(t, err)
+			require.Contains(t, set, webhook.Pause{Host: stored})
+			require.NoError(t, w.d.Resume(t.Context(), webhook.Pause{Host: host}))
+			set, err = w.d.Pauses(t.Context())
+			require.NoError(t, err)
+			require.NotContains(t, set, webhook.Pause{Host: stored})
+		}
 	})
 }
 

@@ -156,7 +156,7 @@ type DeliveryRecord struct {
 	ResentAs    int64     // the delivery that resends or recovers this one; 0 if none
 	Undelivered bool      // counts in Health.Undelivered
 	Attempts    []Attempt // in the order of their recording
-	Body        []byte    // the payload, if asked for; nil once purged
+	Body        []byte    // the payload, if asked for; nil once purged, or while its key is not among Options.EncryptionKeys
 }
 
 // Ages are limits for [Log.Purge]. 0 keeps for ever.

@@ -73,7 +73,8 @@ func (e *engine) run(ctx context.Context) error {
 	switch n := e.count(); {
 	case clean:
 	case n > 0: // the store may be well
-		return fmt.Errorf("webhook: Run: %d requests did not end when they were cut off (a Transport, Signer, Format or Observe that does not return?); what they sent will be sent again", n)
+		return errors.Join(fmt.Errorf("webhook: Run: %d requests did not end when they were cut off (a Transport, Signer, Format or Observe that does not return?); what they sent will be sent again", n),
+			e.health())
 	default:
 		return fmt.Errorf("webhook: Run: the store could not be told what was sent last; it will be sent again: %w",
 			errors.Join(e.health(), errors.New("no answer in time")))

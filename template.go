@@ -21,7 +21,9 @@ const maxTemplateOutput = 16 << 20
 // TemplateFormat returns a [Format] that renders with a text/template. The
 // template's dot is the [FormatEvent], with Data decoded: objects are maps,
 // lists are slices, and numbers keep all their digits. A field that is null or
-// absent, or a field of such a one, is false for {{if}} and printed as nothing.
+// absent is nil, false for {{if}}, and printed as nothing. A field of a null is an
+// error, which ends the delivery: where an object may be null, as in data of the
+// host's own, write {{with .Data.company}}{{.name}}{{end}}.
 //
 // What a template prints was written by strangers. If the content type is JSON
 // every printed value is escaped for the inside of a JSON string, so that
@@ -73,36 +75,12 @@ func TemplateFormat(name, title, contentType, text string) (Format, error) {
 		if err := d.Decode(&dot.Data); err != nil {
 			return "", nil, err
 		}
-		dot.Data = withNulls(dot.Data)
 		var out limitedBuffer
 		if err := t.Execute(&out, dot); err != nil {
 			return "", nil, err
 		}
 		return contentType, out.Bytes(), nil
 	}}, nil
-}
-
-// A null is JSON's. Unlike nil it has fields, none of which is there, so that
-// a null object is as good as an absent one.
-type null map[string]any
-
-func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
-
-// withNulls puts nulls in the place of what was decoded as nil.
-func withNulls(v any) any {
-	switch x := v.(type) {
-	case nil:
-		return null(nil)
-	case map[string]any:
-		for name, field := range x {
-			x[name] = withNulls(field)
-		}
-	case []any:
-		for i, each := range x {
-			x[i] = withNulls(each)
-		}
-	}
-	return v
 }
 
 // escapeActions ends every pipeline that prints with the function that prints,
@@ -150,7 +128,7 @@ func escapePipe(p *parse.PipeNode, isJSON bool) {
 // numbers, JSON for objects and lists.
 func templateText(v any) string {
 	switch x := v.(type) {
-	case nil, null:
+	case nil:
 		return ""
 	case string:
 		return x
@@ -190,7 +168,7 @@ func insideJSON(s string) (string, error) {
 
 func templateDate(layout string, v any) (string, error) {
 	switch at := v.(type) {
-	case nil, null:
+	case nil:
 		return "", nil
 	case time.Time:
 		return at.UTC().Format(layout), nil

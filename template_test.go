@@ -30,9 +30,9 @@ func TestTemplateFormat(t *testing.T) {
 		{"application/json", `{"t":{{json .Data.name}},"n":{{.Data.n}},"m":{{json .Data.n}},"f":{{.Data.f}}}`, `{"t":"\"Jo\" <&>\n\\","n":12345678901234567890,"m":12345678901234567890,"f":1.10}`},
 		{"application/json", `{"t":"{{.Data.inject}}"}`, `{"t":"\",\"channel\":\"#general"}`},
 		{"application/json", `[{{json .Data.null}},{{json .Data.absent}},"{{.Data.null}}","{{.Data.absent}}","{{.Data.empty}}"]`, `[null,null,"","",""]`},
-		{"application/json", `{"a":"{{.Data.null.deeper.still}}{{.Data.absent.deeper}}","b":{{json .Data}}}`, `{"a":"","b":` + normal(data) + `}`},
-		{"application/json", `[{{range .Data.null}}1{{end}}{{with .Data.null}}1{{end}}{{len .Data.null}}{{if eq .Data.empty ""}},2{{end}}]`, `[0,2]`},
-		{"text/plain", `{{slack .Data.null}}{{discord .Data.null.x}}{{range .Data.nulls}}<{{.}}>{{end}}`, "<><1>"},
+		{"application/json", `{"a":"{{with .Data.null}}{{.deeper}}{{end}}{{.Data.absent.deeper}}","b":{{json .Data}}}`, `{"a":"","b":` + normal(data) + `}`},
+		{"application/json", `[{{range .Data.null}}1{{end}}{{if eq .Data.null "x"}}1{{end}}{{if ne .Data.null "x"}}2{{end}}{{if eq .Data.empty ""}},3{{end}}]`, `[2,3]`},
+		{"text/plain", `{{slack .Data.null}}{{discord .Data.null}}{{range .Data.nulls}}<{{.}}>{{end}}`, "<><1>"},
 		{"application/json", `{{json .Data.list}}`, `[1,{"a":"\""}]`},
 		{"application/json", `"{{.Data.list}}"`, `"[1,{\"a\":\"\\\"\"}]"`},
 		{"application/json", `{{with $x := .Data.name}}"{{$x}}"{{end}}`, `"\"Jo\" <&>\n\\"`},
@@ -51,7 +51,7 @@ func TestTemplateFormat(t *testing.T) {
 			require.True(t, json.Valid([]byte(got)), got)
 		}
 	}
-	for _, text := range []string{`{{.Nope}}`, `{{.Data.name.deeper}}`, `{{date "15:04" "soon"}}`, `{{date "15:04" true}}`, `{{template "absent"}}`,
+	for _, text := range []string{`{{.Nope}}`, `{{.Data.name.deeper}}`, `{{.Data.null.deeper}}`, `{{date "15:04" "soon"}}`, `{{date "15:04" true}}`, `{{template "absent"}}`,
 		`{{define "x"}}{{template "x"}}{{end}}{{template "x"}}`} {
 		_, err := render("application/json", text, data)
 		require.Error(t, err, text)

@@ -43,8 +43,17 @@ func (v *visit) enable() (*answer, error) {
 	if err := locked(r); err != nil {
 		return nil, err
 	}
+	if r.Unreadable != nil {
+		return nil, refuse(http.StatusServiceUnavailable, "unavailable", "We cannot read %s at the moment. Nothing is lost; try again later.", r.Name)
+	}
+	version := r.Version // it is enabled as it was looked at: the operator may be disabling it at this moment
 	switch {
-	case in.Waiting == "discard":
+	case in.Waiting == "discard": // what is lost by it: not before it is known to be possible
+		e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, version, webhook.EndpointPatch{})
+		if err != nil {
+			return nil, err
+		}
+		version = e.Version
 		if err := v.discard(); err != nil {
 			return nil, err
 		}
@@ -54,8 +63,7 @@ func (v *visit) enable() (*answer, error) {
 	default:
 		return &answer{to: v.id + "/enable"}, nil
 	}
-	// As it was looked at: the operator may be disabling it at this moment.
-	e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, r.Version, webhook.EndpointPatch{Enabled: webhook.Set(true)})
+	e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, version, webhook.EndpointPatch{Enabled: webhook.Set(true)})
 	return v.changed(r, e, err, "enabled")
 }
 

@@ -52,6 +52,9 @@ func (v *visit) rotate() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.Version > 0 && r.Version > in.Version+1 { // one more may be this very form, sent twice
+		return nil, webhook.ErrConflict
+	}
 	next := in.Secret.Value
 	if next == "" {
 		next = in.made

@@ -112,7 +112,11 @@ func (v *visit) edit() (*answer, error) {
 	if enable := f.Enabled == "on"; enable != r.Enabled && f.Enabled != "" && f.Enabled != "discard" {
 		p.Enabled = webhook.Set(enable)
 	}
-	e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, in.Version, p)
+	version := in.Version
+	if version == 0 && p.Enabled.Value { // JSON may leave it out; the operator may be disabling it at this moment
+		version = r.Version
+	}
+	e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, version, p)
 	if errors.Is(err, webhook.ErrConflict) && !v.json {
 		f.Version = r.Version
 		f.Problem = "It was changed meanwhile"
@@ -129,7 +133,7 @@ func (v *visit) edit() (*answer, error) {
 		if err := v.discard(); err != nil {
 			return nil, err
 		}
-		if e, err = v.d.EnableEndpoint(v.r.Context(), v.account, v.id); err != nil {
+		if e, err = v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, e.Version, webhook.EndpointPatch{Enabled: webhook.Set(true)}); err != nil {
 			return nil, err
 		}
 	}
