@@ -218,6 +218,7 @@ func TestEncryptionKeyRotation(t *testing.T) {
 		require.Len(t, log, 2)
 		require.Nil(t, log[0].Body)
 		require.Contains(t, string(log[1].Body), "lead.scored", "of before there were keys")
+		logged.Reset()
 		run(dispatcher(two), func() { time.Sleep(time.Minute) })
 		require.Zero(t, rcv.Load())
 		require.LessOrEqual(t, strings.Count(logged.String(), "cannot decrypt"), 5, "it rests for a lease each time")
