@@ -93,7 +93,7 @@ func TestHeldLaneIsNotForgotten(t *testing.T) {
 func TestWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{})
-		elsewhere := w.dispatcher()
+		elsewhere, s := w.dispatcher(), w.spied()
 		_, rc := w.endpoint("e.example.com", nil, nil)
 		w.run()
 		event := webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}}
@@ -102,6 +102,9 @@ func TestWake(t *testing.T) {
 			func() error { _, err := elsewhere.EmitTx(t.Context(), w.store, event); return err },
 		} {
 			time.Sleep(10 * time.Second) // it is idle
+			for s.reset(); s.reset()["claim"] == 0; {
+				time.Sleep(time.Millisecond) // until it has just looked
+			}
 			require.NoError(t, emit())
 			time.Sleep(20 * time.Millisecond)
 			require.Equal(t, i, rc.count(), "nobody told it")
