@@ -202,7 +202,7 @@ func TestOutcomesGather(t *testing.T) {
 		w := newWorld(t, webhook.Options{})
 		s := w.spied()
 		for i := range 100 {
-			w.endpoint(fmt.Sprintf("e%d.example.com", i), nil, slow(time.Duration(i%10)*time.Millisecond))
+			w.endpoint(fmt.Sprintf("e%d.example.com", i), nil, slow(time.Duration(1+i%10)*time.Millisecond))
 		}
 		s.set(func(_ context.Context, method string) error {
 			if method == "settle" {

@@ -143,7 +143,8 @@ func status(code int) func(int, http.ResponseWriter, *http.Request) {
 // hang answers nothing until the sender gives up.
 func hang(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// slow answers 204 after d.
+// slow answers 204 after d, which is more than 0: a timer that has expired when a
+// select looks at it, in a bubble, makes the race detector fail now and then.
 func slow(d time.Duration) func(int, http.ResponseWriter, *http.Request) {
 	return func(_ int, w http.ResponseWriter, r *http.Request) {
 		select {
