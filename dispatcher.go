@@ -124,9 +124,8 @@ func (d *Dispatcher) Emit(ctx context.Context, e Event) (Emitted, error) {
 }
 
 // EmitBatch is Emit for up to 1,000 events with up to 256 MiB of payloads: all of
-// them or none. An
-// [*InvalidError] names the wrong ones by their index, such as "3.data". With
-// an error whose outcome is unknown the results hold the IDs.
+// them or none. An [*InvalidError] names the wrong ones by their index, such as
+// "3.data". With an error whose outcome is unknown the results hold the IDs.
 func (d *Dispatcher) EmitBatch(ctx context.Context, events []Event) ([]Emitted, error) {
 	records, err := d.records(events)
 	if err != nil || len(records) == 0 {
@@ -187,16 +186,11 @@ func (d *Dispatcher) EmitTx(ctx context.Context, tx Tx, e Event) (Emitted, error
 // to. Endpoints that the engine disabled count: what they miss can be
 // recovered.
 func (d *Dispatcher) Wants(ctx context.Context, account string, t EventType) (bool, error) {
+	if err := ofAccount(account); err != nil {
+		return false, err
+	}
 	found, err := d.store.Endpoints(ctx, EndpointQuery{Account: account, Type: t, Limit: 1})
 	return len(found) > 0, err
-}
-
-// given refuses a transaction that is nil.
-func given(tx Tx) error {
-	if tx != nil {
-		return nil
-	}
-	return &InvalidError{Fields: []FieldError{{Field: "tx", Code: "required", Message: "is nil; make one of your transaction with the store's module"}}}
 }
 
 // records checks and encodes events.

@@ -24,6 +24,9 @@ func (d *Dispatcher) sealed(tx Tx) Tx {
 }
 
 func (t encryptedTx) PutEndpoint(ctx context.Context, e Endpoint, limit int) (Endpoint, error) {
+	if len(t.keys) == 0 {
+		return t.Tx.PutEndpoint(ctx, e, limit)
+	}
 	e, err := t.Tx.PutEndpoint(ctx, t.keys.sealEndpoint(e), limit)
 	if err != nil {
 		return e, err

@@ -53,14 +53,11 @@ var errMalformed = errors.New("webhook: what is stored is cut short or changed")
 // opens as itself: it was stored before there were keys. The place says where
 // something is stored, so that nothing opens in the place of another.
 //
-// An empty one seals nothing, and what is sealed does not open: a process whose
-// keys were forgotten sends nothing of it.
+// An empty one opens nothing that is sealed: a process whose keys were forgotten
+// sends nothing of it. It must not be asked to seal; see encrypted.go.
 type keyring []EncryptionKey
 
 func (r keyring) seal(message []byte, place string) []byte {
-	if len(r) == 0 {
-		return message
-	}
 	k := r[0]
 	out := make([]byte, 0, len(sealedPrefix)+len(k.id)+1+len(message)+xaes.Overhead)
 	out = append(append(append(out, sealedPrefix...), k.id...), ':')
@@ -86,8 +83,8 @@ func (r keyring) open(stored []byte, place string) ([]byte, error) {
 
 // sealText is seal for a place that holds text.
 func (r keyring) sealText(s, place string) string {
-	if s == "" || len(r) == 0 {
-		return s
+	if s == "" {
+		return ""
 	}
 	b := r.seal([]byte(s), place)
 	at := len(sealedPrefix) + len(r[0].id) + 1
@@ -114,7 +111,7 @@ const responseHead = 640
 
 // sealResponse seals a response in two parts, the second of which may be cut.
 func (r keyring) sealResponse(b []byte, place string) []byte {
-	if len(b) == 0 || len(r) == 0 {
+	if len(b) == 0 {
 		return b
 	}
 	head := b[:min(len(b), responseHead)]
@@ -149,9 +146,6 @@ func (r keyring) openResponse(stored []byte, place string) []byte {
 // sealEndpoint returns the endpoint as it is stored: secrets, URL and headers
 // sealed.
 func (r keyring) sealEndpoint(e Endpoint) Endpoint {
-	if len(r) == 0 {
-		return e
-	}
 	e.URL = r.sealText(e.URL, e.ID+" url")
 	e.Secret = Secret(r.sealText(string(e.Secret), e.ID+" secret"))
 	e.OldSecret = Secret(r.sealText(string(e.OldSecret), e.ID+" old secret"))

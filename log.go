@@ -17,14 +17,6 @@ func (d *Dispatcher) ListDeliveries(ctx context.Context, q DeliveryQuery) ([]Del
 	return d.store.Deliveries(ctx, q)
 }
 
-// ofAccount refuses a query that does not say whose it is.
-func ofAccount(account string) error {
-	if account != "" {
-		return nil
-	}
-	return &InvalidError{Fields: []FieldError{{Field: "account", Code: "required", Message: "is empty; say whose it is"}}}
-}
-
 // Deliveries goes through all matching deliveries, newest first; q.Limit is how
 // many it reads at a time.
 func (d *Dispatcher) Deliveries(ctx context.Context, q DeliveryQuery) iter.Seq2[DeliveryRecord, error] {

@@ -70,18 +70,25 @@ func TestHeldLaneIsNotForgotten(t *testing.T) {
 			}
 			return nil
 		})
-		_, rc := w.endpoint("slow.example.com", func(e *webhook.Endpoint) { e.Account = "slow" }, slow(10*time.Second))
+		e, rc := w.endpoint("slow.example.com", func(e *webhook.Endpoint) { e.Account = "slow" }, nil)
 		for i := range 30 {
 			w.endpoint(fmt.Sprintf("e%d.example.com", i), nil, slow(3*time.Millisecond))
 		}
-		w.emit(500)
 		w.run()
+		const before = 20 // which show that it bears several at a time
+		w.emitOf(before, "slow", events.LeadScored, events.LeadScoredData{})
+		w.drain()
+		rc.set(slow(10 * time.Second))
+		w.emit(500)
 		w.emitOf(1, "slow", events.LeadScored, events.LeadScoredData{})
 		time.Sleep(100 * time.Millisecond)
-		require.Equal(t, 1, rc.count())
+		require.Equal(t, before+1, rc.count())
+		s.mostOf(e.ID)
+		time.Sleep(300 * time.Millisecond)
+		require.Equal(t, 1, s.mostOf(e.ID), "a look takes one slot")
 		w.emitOf(1, "slow", events.LeadScored, events.LeadScoredData{})
 		time.Sleep(300 * time.Millisecond)
-		require.Equal(t, 2, rc.count())
+		require.Equal(t, before+2, rc.count())
 		st, err := w.d.Stats(t.Context())
 		require.NoError(t, err)
 		require.Greater(t, st.Pending, 100, "or nobody was busy")

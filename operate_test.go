@@ -82,7 +82,7 @@ func TestPauseOfOneTypeAmongSeveral(t *testing.T) {
 			require.NoError(t, w.d.Resume(t.Context(), p))
 		}
 		for host, stored := range map[string]string{
-			"CRM.Example.com": "crm.example.com", "crm.exämple.com": "crm.xn--exmple-cua.com", "localhost": "localhost", "10.0.0.5": "10.0.0.5",
+			"CRM.Example.com": "crm.example.com", "crm.exämple.com": "crm.xn--exmple-cua.com", "LocalHost": "localhost", "10.0.0.5": "10.0.0.5",
 			"2606:4700:4700::1111": "2606:4700:4700::1111", "[2606:4700:4700:0::1112]": "2606:4700:4700::1112",
 		} {
 			require.NoError(t, w.d.Pause(t.Context(), webhook.Pause{Host: host}), host)

@@ -82,7 +82,7 @@ func attempts(p RetryPolicy) int {
 func tried(p RetryPolicy) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = panicError("it", r)
+			err = fmt.Errorf("it panicked: %v", r)
 		}
 	}()
 	return attempts(p), nil

@@ -42,6 +42,21 @@ func checkAccount(p *problems, account string) {
 	}
 }
 
+// ofAccount refuses a query that does not say whose it is.
+func ofAccount(account string) error {
+	var p problems
+	checkAccount(&p, account)
+	return p.err()
+}
+
+// given refuses a transaction that is nil.
+func given(tx Tx) error {
+	if tx != nil {
+		return nil
+	}
+	return &InvalidError{Fields: []FieldError{{Field: "tx", Code: "required", Message: "is nil; make one of your transaction with the store's module"}}}
+}
+
 func printable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) && r != ' ' }) < 0
 }

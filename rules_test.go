@@ -244,14 +244,15 @@ func TestQueriesWithoutAccount(t *testing.T) {
 	_, deliveries := d.ListDeliveries(ctx, DeliveryQuery{})
 	_, dismissed := d.Dismiss(ctx, DeliveryQuery{})
 	_, recovered := d.Recover(ctx, "", "", time.Time{}, time.Time{}, 0)
-	errs := map[string]error{"Recover": recovered, "ListEndpoints": endpoints, "ListDeliveries": deliveries, "Dismiss": dismissed}
+	_, wanted := d.Wants(ctx, "", events.LeadScored)
+	errs := map[string]error{"Wants": wanted, "Recover": recovered, "ListEndpoints": endpoints, "ListDeliveries": deliveries, "Dismiss": dismissed}
 	for _, err := range d.Deliveries(ctx, DeliveryQuery{}) {
 		errs["Deliveries"] = err
 	}
 	for _, err := range d.Endpoints(ctx, "") {
 		errs["Endpoints"] = err
 	}
-	require.Len(t, errs, 6)
+	require.Len(t, errs, 7)
 	for name, err := range errs {
 		require.Equal(t, "required", fields(t, err)["account"].Code, name)
 	}

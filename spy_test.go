@@ -15,9 +15,10 @@ type spy struct {
 	*webhook.MemoryStore
 	mu     sync.Mutex
 	calls  map[string]int
-	claims int   // lanes
-	asked  []int // how many lanes each Claim may take
-	wants  int   // lanes that Due was asked about
+	claims int            // lanes
+	asked  []int          // how many lanes each Claim may take
+	wants  int            // lanes that Due was asked about
+	most   map[string]int // by endpoint: of deliveries that one Due may bring
 	before func(ctx context.Context, method string) error
 }
 
@@ -39,6 +40,17 @@ func (s *spy) set(f func(ctx context.Context, method string) error) {
 	s.before = f
 	s.mu.Unlock()
 }
+
+// mostOf is how many deliveries of an endpoint one Due could bring, at most, since
+// it was asked for last.
+func (s *spy) mostOf(endpoint string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.most[endpoint]
+	delete(s.most, endpoint)
+	return n
+}
+
 func (s *spy) reset() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,6 +78,12 @@ func (s *spy) Claim(ctx context.Context, n int, d time.Duration) ([]webhook.Clai
 func (s *spy) Due(ctx context.Context, w []webhook.Want) ([]webhook.Batch, error) {
 	s.mu.Lock()
 	s.wants += len(w)
+	if s.most == nil {
+		s.most = map[string]int{}
+	}
+	for _, x := range w {
+		s.most[x.Endpoint] = max(s.most[x.Endpoint], x.Max)
+	}
 	s.mu.Unlock()
 	if err := s.note(ctx, "due"); err != nil {
 		return nil, err

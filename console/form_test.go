@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/autoreach/webhook"
 	"github.com/autoreach/webhook/console"
+	"github.com/autoreach/webhook/events"
 )
 
 // What is wrong stands at its field, in words, and what was typed is kept.
@@ -81,7 +83,7 @@ func TestNumbers(t *testing.T) {
 		{"timeout_seconds", "timeout_seconds", "The timeout is", saved},
 		{"per_second", "per_second", "The rate is", saved},
 		{"max_in_flight", "max_in_flight", "The number is", saved},
-		{"overlap_hours", "overlap", "The secret is not changed: the overlap is", []string{e.ID + "/rotate"}},
+		{"overlap_hours", "overlap", "The overlap is", []string{e.ID + "/rotate"}},
 	} {
 		for _, typed := range []string{"NaN", "nan", "Inf", "-Inf", "infinity", "1e999", "-1e999", "1e7", "-1e7", "abc", "1,5,5", "1 h"} {
 			for _, path := range field.paths {
@@ -180,10 +182,11 @@ func TestRefusedRotation(t *testing.T) {
 	e := w.add("Ours", 200, "")
 	before := w.stored(e)
 	for _, c := range []struct{ hours, secret, selected, says string }{
-		{"abc", "short", "abc", "The secret is 5 characters long; use at least 16, or let one be generated; the overlap is not a number that can be used here."},
-		{"NaN", "a-secret-that-was-typed", "NaN", "The secret is not changed: the overlap is not a number that can be used here."},
-		{"721", "a-secret-that-was-typed", "721", "The secret is not changed: the overlap is 721h0m0s; use one minute to 30 days."},
-		{" 0,01 ", "a-secret-that-was-typed", "0,01", "The secret is not changed: the overlap is 36s; use one minute to 30 days."},
+		{"abc", "short", "abc", "The overlap is not a number that can be used here."},
+		{"abc", "short", "abc", "The secret is 5 characters long; use at least 16, or let one be generated."},
+		{"NaN", "a-secret-that-was-typed", "NaN", "The overlap is not a number that can be used here."},
+		{"721", "a-secret-that-was-typed", "721", "The overlap is 721h0m0s; use one minute to 30 days."},
+		{" 0,01 ", "a-secret-that-was-typed", "0,01", "The overlap is 36s; use one minute to 30 days."},
 		{"72", "short", "72", "The secret is 5 characters long; use at least 16, or let one be generated."},
 		{"", "short", "24", "The secret is 5 characters long; use at least 16, or let one be generated."},
 	} {
@@ -586,4 +589,86 @@ func TestRotatedTwice(t *testing.T) {
 	require.Equal(t, secret, stored[0].OldSecret.Reveal())
 	require.Equal(t, made, stored[0].Secret.Reveal())
 	require.NotContains(t, w.get(e.ID+"/rotate").Body.String(), next[1], "each form has its own")
+}
+
+// A form of a rotation that was opened before others of the webhook's changes is
+// not followed: it would bring an older secret back, or do nothing and say it did.
+func TestStaleRotation(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	for _, name := range []string{"Once", "Twice"} {
+		_, err := w.d.UpdateEndpoint(t.Context(), e.Account, e.ID, 0, webhook.EndpointPatch{Name: webhook.Set(name)})
+		require.NoError(t, err)
+	}
+	before := w.stored(e)
+	rec := w.post(e.ID+"/rotate", "overlap_hours", "24", "made", webhook.GenerateSecret().Reveal(), "version", fmt.Sprint(e.Version))
+	require.Equal(t, http.StatusConflict, rec.Code)
+	require.Equal(t, before, w.stored(e))
+	require.Contains(t, w.get(e.ID+"/rotate").Body.String(), fmt.Sprintf(`name="version" value="%d"`, before.Version))
+}
+
+// What the operator disables while a customer enables stays so, and nothing of
+// what waits is discarded for an enable that does not come about.
+func TestEnabledMeanwhile(t *testing.T) {
+	for what, enable := range map[string]func(w *world, e webhook.Endpoint) int{
+		"the question": func(w *world, e webhook.Endpoint) int { return w.post(e.ID+"/enable", "waiting", "discard").Code },
+		"the form": func(w *world, e webhook.Endpoint) int {
+			return w.send("POST", e.ID+"/edit", "application/json", `{"enabled":true,"waiting":"discard"}`, "application/json").Code
+		},
+		"without discarding": func(w *world, e webhook.Endpoint) int {
+			return w.send("POST", e.ID+"/edit", "application/json", `{"enabled":true,"waiting":"send"}`, "application/json").Code
+		},
+	} {
+		for _, at := range []string{"Endpoints", "Dismiss"} {
+			t.Run(what+" at "+at, func(t *testing.T) {
+				w := newWorld(t, nil)
+				e := w.add("Ours", 200, "")
+				w.happen(2)
+				_, err := w.d.DisableEndpoint(t.Context(), e.Account, e.ID, webhook.DisabledByCustomer)
+				require.NoError(t, err)
+				operator := sync.OnceFunc(func() {
+					d, err := webhook.New(w.store.Store, nil)
+					require.NoError(t, err)
+					_, err = d.DisableEndpoint(t.Context(), e.Account, e.ID, webhook.DisabledByOperator)
+					require.NoError(t, err)
+				})
+				w.store.after(at, operator)
+				code := enable(w, e)
+				w.store.after("", nil)
+				if what == "without discarding" && at == "Dismiss" {
+					require.Equal(t, 200, code, "nothing came between")
+					return
+				}
+				require.Equal(t, http.StatusConflict, code)
+				r := w.stored(e)
+				require.False(t, r.Enabled)
+				require.Equal(t, webhook.DisabledByOperator, r.DisabledBy)
+				if at == "Endpoints" {
+					require.Equal(t, 2, r.Pending)
+				}
+			})
+		}
+	}
+}
+
+// One that cannot be decrypted here is not enabled, and what waits for it stays.
+func TestEnableUnreadable(t *testing.T) {
+	w := newWorld(t, nil)
+	key, err := webhook.NewEncryptionKey(make([]byte, 32))
+	require.NoError(t, err)
+	d, err := webhook.New(w.store, &webhook.Options{EncryptionKeys: []webhook.EncryptionKey{key}})
+	require.NoError(t, err)
+	e, err := d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: w.account, Name: "Sealed", URL: "https://crm.example.com/hook", Events: []string{events.LeadScored}})
+	require.NoError(t, err)
+	w.happen(2)
+	_, err = d.DisableEndpoint(t.Context(), e.Account, e.ID, webhook.DisabledByCustomer)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, w.post(e.ID+"/enable", "waiting", "discard").Code)
+	st, err := d.Stats(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 2, st.Pending)
+	page := text(w.get("").Body.String())
+	require.Contains(t, page, "Sealed")
+	require.NotContains(t, page, "sealed:1:")
+	require.Equal(t, 303, w.post(e.ID+"/delete").Code)
 }

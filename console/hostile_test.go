@@ -111,7 +111,8 @@ func hostilePages(t *testing.T, value string) map[string]string {
 		rec := w.post(strings.Replace(path, "ID", e.ID, 1), typed...)
 		keep("POST "+path, rec, strings.ReplaceAll(rec.Body.String(), e.ID, "0123"))
 	}
-	rec := w.post(e.ID+"/rotate", "secret", value, "overlap_hours", "hours: "+value)
+	// A space in front is refused of every secret, so that each page has both errors.
+	rec := w.post(e.ID+"/rotate", "secret", " "+value, "overlap_hours", "hours: "+value)
 	require.Equal(t, 422, rec.Code)
 	keep("POST ID/rotate", rec, strings.ReplaceAll(rec.Body.String(), e.ID, "0123"))
 	for _, path := range []string{"ID/test", "ID/preview"} {

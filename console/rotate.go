@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -17,8 +16,10 @@ type rotateView struct {
 	Webhook *webhookView `json:"webhook"`
 	Secret  string       `json:"-"`
 	Made    string       `json:"-"` // what is taken if none is entered: the same when the form is sent twice
-	Wrong   string       `json:"-"`
 	Overlap string       `json:"-"` // hours, as they were typed
+
+	Wrong        string `json:"-"` // of the secret
+	WrongOverlap string `json:"-"`
 }
 
 // Overlaps are the choices, in hours, and what was sent that is none of them.
@@ -68,10 +69,7 @@ func (v *visit) rotate() (*answer, error) {
 	if in.Secret.Value == "" {
 		made.Secret = &made.show
 	}
-	e.Headers = maps.Clone(e.Headers)
-	for name := range e.Headers { // what is stored is not shown
-		e.Headers[name] = "your-value"
-	}
+	e.Headers = withoutStored(e.Headers, e.Headers)
 	made.curl = v.curl(e, secret, e.Events[0])
 	return &answer{json: made, page: "made", title: e.Name, data: made}, nil
 }
@@ -90,13 +88,6 @@ func (v *visit) notRotated(r webhook.EndpointRecord, in input, err error) (*answ
 	if v.json || !f.blame(err) {
 		return nil, err
 	}
-	wrong, overlap := f.Errors["secret"], f.Errors["overlap"]
-	switch {
-	case overlap != "" && wrong != "":
-		wrong += "; the overlap " + overlap
-	case overlap != "":
-		wrong = "is not changed: the overlap " + overlap
-	}
 	typed := strings.TrimSpace(v.r.PostForm.Get("overlap_hours"))
 	if v.isJSONBody() {
 		typed = decimal(in.Overlap)
@@ -104,7 +95,8 @@ func (v *visit) notRotated(r webhook.EndpointRecord, in input, err error) (*answ
 	if typed == "" {
 		typed = defaultOverlap
 	}
-	view := &rotateView{Webhook: v.webhookView(r), Secret: in.Secret.Value, Made: webhook.GenerateSecret().Reveal(), Wrong: wrong, Overlap: typed}
+	view := &rotateView{Webhook: v.webhookView(r), Secret: in.Secret.Value, Made: webhook.GenerateSecret().Reveal(), Overlap: typed,
+		Wrong: f.Errors["secret"], WrongOverlap: f.Errors["overlap"]}
 	return &answer{status: http.StatusUnprocessableEntity, page: "rotate", title: "Rotate the secret of " + r.Name, data: view}, nil
 }
 

@@ -113,7 +113,7 @@ func (v *visit) edit() (*answer, error) {
 		p.Enabled = webhook.Set(enable)
 	}
 	version := in.Version
-	if version == 0 && p.Enabled.Value { // JSON may leave it out; the operator may be disabling it at this moment
+	if version == 0 && (p.Enabled.Value || discard) { // JSON may leave it out; the operator may be disabling it at this moment
 		version = r.Version
 	}
 	e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, version, p)

@@ -161,12 +161,7 @@ func (v *visit) show(f *form, stored webhook.Endpoint) (*answer, error) {
 		return a, err
 	}
 	e := with(stored, p)
-	e.Headers = maps.Clone(e.Headers)
-	for name := range e.Headers { // and neither do headers' values
-		if typed, ok := p.Headers.Value[name]; !ok || typed == stored.Headers[name] {
-			e.Headers[name] = "your-value"
-		}
-	}
+	e.Headers = withoutStored(e.Headers, stored.Headers)
 	req, err := v.d.Preview(v.r.Context(), e, event)
 	if err != nil {
 		return v.refused(f, err)
@@ -185,6 +180,18 @@ func (v *visit) show(f *form, stored webhook.Endpoint) (*answer, error) {
 	a.json = previewAnswer{&previewView{shown.Event, shown.SentAs, shown.Payload, shown.Curl, shown.Signed, false}}
 	shown.Payload, shown.Cut = pretty(req.Body, maxPayload)
 	return a, nil
+}
+
+// withoutStored has placeholders for the values that are stored: what was just
+// typed may be shown, and no other.
+func withoutStored(headers, stored map[string]string) map[string]string {
+	out := maps.Clone(headers)
+	for name, value := range out {
+		if stored[name] == value {
+			out[name] = "your-value"
+		}
+	}
+	return out
 }
 
 // curl of a webhook that was just made.

@@ -175,6 +175,27 @@ type counting struct {
 	webhook.Store
 	mu    sync.Mutex
 	calls map[string]int
+	at    string // the call after which then is called
+	then  func()
+}
+
+// after has something happen when a call has been answered.
+func (c *counting) after(call string, then func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at, c.then = call, then
+}
+
+func (c *counting) answered(call string) {
+	c.mu.Lock()
+	then := c.then
+	if c.at != call {
+		then = nil
+	}
+	c.mu.Unlock()
+	if then != nil {
+		then()
+	}
 }
 
 func (c *counting) count(name string) {
@@ -194,6 +215,7 @@ func (c *counting) since() map[string]int {
 
 func (c *counting) Endpoints(ctx context.Context, q webhook.EndpointQuery) ([]webhook.EndpointRecord, error) {
 	c.count("Endpoints")
+	defer c.answered("Endpoints")
 	return c.Store.Endpoints(ctx, q)
 }
 
@@ -224,6 +246,7 @@ func (c *counting) Recover(ctx context.Context, q webhook.DeliveryQuery) (int, e
 
 func (c *counting) Dismiss(ctx context.Context, q webhook.DeliveryQuery) (int, error) {
 	c.count("Dismiss")
+	defer c.answered("Dismiss")
 	return c.Store.Dismiss(ctx, q)
 }
 

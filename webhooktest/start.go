@@ -68,8 +68,9 @@ func run(t testing.TB, d *webhook.Dispatcher) {
 // Register creates the endpoint at the dispatcher and returns the receiver at
 // its URL on the network, which must be the one of the dispatcher's Transport.
 // Events are required; Account, Name, URL and Secret are made up when they are
-// empty. With a SigningKey the receiver asks for that signature too, which
-// only [webhook.StandardSigner] makes. It ends the test if the dispatcher refuses the endpoint.
+// empty. With a SigningKey the receiver asks for that signature too, which only
+// [webhook.StandardSigner] makes. It ends the test if the dispatcher refuses the
+// endpoint.
 //
 //	d, first := webhooktest.Start(t, nil)
 //	second := webhooktest.Register(t, d, first.Network(), webhook.Endpoint{

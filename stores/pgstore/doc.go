@@ -65,9 +65,9 @@
 //	GRANT USAGE ON ALL SEQUENCES IN SCHEMA webhook TO app;
 //
 // The same holds for later tables: ALTER DEFAULT PRIVILEGES, or the grants
-// again after each migration. Unless webhook.Options.EncryptionKeys is set, secrets and payloads are stored as
-// they are: who may read endpoints can sign, who may read events reads your
-// customers' data.
+// again after each migration. Unless webhook.Options.EncryptionKeys is set, secrets
+// and payloads are stored as they are: who may read endpoints can sign, who may
+// read events reads your customers' data.
 //
 // Migrations only add, so a release runs on the schema of the next one: migrate
 // first, then deploy the processes one after the other. A schema that a release
