@@ -54,7 +54,7 @@ func (v *visit) newForm() (*answer, error) {
 }
 
 func (v *visit) editForm() (*answer, error) {
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,10 @@ func (v *visit) fill(f *form) (input, error) {
 	f.Events, f.Format, f.Test, f.Enabled = p["events"], p.Get("format"), p.Get("test_event"), p.Get("enabled")
 	f.Timeout, f.MaxInFlight, f.PerSecond = p.Get("timeout_seconds"), p.Get("max_in_flight"), p.Get("per_second")
 	f.FIFO, f.Remove = p.Has("in_order"), p.Has("remove_secret")
-	f.Version, _ = strconv.ParseInt(p.Get("version"), 10, 64)
+	var err error
+	if f.Version, err = v.seen(); err != nil {
+		return input{}, err
+	}
 	in := input{Version: f.Version, Name: webhook.Set(strings.TrimSpace(f.Name)), URL: webhook.Set(strings.TrimSpace(f.URL)),
 		Events: webhook.Set(f.Events), Format: webhook.Set(f.Format), FIFO: webhook.Set(f.FIFO), Test: f.Test}
 	if f.Secret != "" || f.Remove {

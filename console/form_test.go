@@ -664,6 +664,12 @@ func TestEnableUnreadable(t *testing.T) {
 	_, err = d.DisableEndpoint(t.Context(), e.Account, e.ID, webhook.DisabledByCustomer)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, w.post(e.ID+"/enable", "waiting", "discard").Code)
+	for _, path := range []string{"/edit", "/rotate", "/test", "/preview", "/signing-key", "/disable", "/end-rotation"} {
+		require.Equal(t, http.StatusServiceUnavailable, w.post(e.ID+path, "name", "Ours").Code, path)
+	}
+	for _, path := range []string{"/edit", "/rotate", "/verify", "/signing-key"} {
+		require.Equal(t, http.StatusServiceUnavailable, w.get(e.ID+path).Code, path)
+	}
 	st, err := d.Stats(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 2, st.Pending)

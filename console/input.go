@@ -88,8 +88,23 @@ func (v *visit) read() (input, error) {
 		in.Overlap = math.NaN() // for rotate to refuse, together with what else is wrong
 	}
 	in.Done, _ = strconv.Atoi(f.Get("done"))
-	in.Version, _ = strconv.ParseInt(f.Get("version"), 10, 64)
-	return in, nil
+	var err error
+	in.Version, err = v.seen()
+	return in, err
+}
+
+// seen is the version of the webhook that the form was made of, or 0 where it
+// names none. What is no number must not pass for that: it would be no conflict.
+func (v *visit) seen() (int64, error) {
+	s := v.r.PostForm.Get("version")
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0, refuse(http.StatusBadRequest, "form", "The form could not be read.")
+	}
+	return n, nil
 }
 
 func (v *visit) parseForm() error {

@@ -129,6 +129,16 @@ func (v *visit) record(hours int) (webhook.EndpointRecord, error) {
 	return found[0], nil
 }
 
+// readable is record for what needs all of the webhook: one whose encryption key
+// is missing can be looked at and deleted, and nothing else.
+func (v *visit) readable() (webhook.EndpointRecord, error) {
+	r, err := v.record(0)
+	if err == nil && r.Unreadable != nil {
+		err = refuse(http.StatusServiceUnavailable, "unavailable", "We cannot read %s at the moment. Nothing is lost; try again later.", r.Name)
+	}
+	return r, err
+}
+
 type oneView struct {
 	Webhook     *webhookView  `json:"webhook"`
 	Delivery    *deliveryView `json:"delivery"`

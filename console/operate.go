@@ -36,15 +36,12 @@ func (v *visit) enable() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}
 	if err := locked(r); err != nil {
 		return nil, err
-	}
-	if r.Unreadable != nil {
-		return nil, refuse(http.StatusServiceUnavailable, "unavailable", "We cannot read %s at the moment. Nothing is lost; try again later.", r.Name)
 	}
 	version := r.Version // it is enabled as it was looked at: the operator may be disabling it at this moment
 	switch {
@@ -76,7 +73,7 @@ func locked(r webhook.EndpointRecord) error {
 }
 
 func (v *visit) disable() (*answer, error) {
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}

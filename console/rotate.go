@@ -36,7 +36,7 @@ type overlap struct{ Hours, Label string }
 var defaultOverlap = decimal(webhook.DefaultOverlap.Hours())
 
 func (v *visit) rotateForm() (*answer, error) {
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (v *visit) rotate() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (v *visit) notRotated(r webhook.EndpointRecord, in input, err error) (*answ
 }
 
 func (v *visit) endRotation() (*answer, error) {
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}

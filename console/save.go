@@ -72,7 +72,7 @@ func (v *visit) create() (*answer, error) {
 }
 
 func (v *visit) edit() (*answer, error) {
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}

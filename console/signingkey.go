@@ -11,7 +11,7 @@ type keyView struct {
 }
 
 func (v *visit) keyForm() (*answer, error) {
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (v *visit) setKey(key webhook.Secret, done string) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}

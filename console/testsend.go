@@ -45,7 +45,7 @@ func (v *visit) testNew() (*answer, error) {
 }
 
 func (v *visit) test() (*answer, error) {
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (v *visit) previewNew() (*answer, error) {
 }
 
 func (v *visit) preview() (*answer, error) {
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}

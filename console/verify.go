@@ -46,7 +46,7 @@ func readSnippets() []snippet {
 }
 
 func (v *visit) verify() (*answer, error) {
-	r, err := v.record(0)
+	r, err := v.readable()
 	if err != nil {
 		return nil, err
 	}
