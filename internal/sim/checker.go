@@ -120,7 +120,7 @@ func (w *world) judgeRecord(l *lane, r *webhook.DeliveryRecord, byID map[int64]*
 	case r.Reason == webhook.ReasonExpired && r.FinishedAt.Sub(r.CreatedAt) < w.plan.ExpireAfter:
 		w.violate("reason", l, r.ID, "expired after %v", r.FinishedAt.Sub(r.CreatedAt))
 	}
-	if limit := w.deadlines[l]; !limit.IsZero() && d.finished.After(limit) {
+	if limit := w.deadlines[l]; !limit.IsZero() && d.finished.After(limit.Add(w.slowed(w.lastBegan, d.finished))) {
 		w.violate("stranded", l, r.ID, "ended at %s (%s %s), the endpoint answers 2xx and should have got it by %s",
 			w.since(d.finished), r.State, r.Reason, w.since(limit))
 	}
@@ -274,7 +274,7 @@ func (w *world) judgeWaiting(l *lane) {
 		if d.resend || d.of != 0 || w.wasPaused(d, bound) {
 			continue
 		}
-		if wait := d.finished.Sub(d.created); wait > bound {
+		if wait := d.finished.Sub(d.created); wait > bound+w.slowed(d.created, d.finished) {
 			w.violate("waiting", l, d.id, "waited %v for a healthy endpoint, the bound is %v", wait, bound)
 		}
 	}

@@ -19,10 +19,11 @@
 // [NewSmallPlan] makes inputs of the same kind that take some seconds, for the
 // stores that production has, in real time. The judges are the same. What they
 // compare with the store's clock must lie within the call's span, give or take
-// [Plan.Clock]; what a process does late they forgive up to [Plan.Lag]; both are
-// 0 in a bubble. A call or a timer that takes long counts as a fault of its
-// process. What needs longer than the run to end, because it waits for an
-// endpoint that is disabled, fails for ever or has its breaker open, may wait.
+// [Plan.Clock]; what a process does late they forgive up to [Plan.Lag]; both
+// are 0 in a bubble. A call or a timer that takes long counts as a fault of its
+// process, and what must happen within a time has so much longer. What needs
+// longer than the run to end, because it waits for an endpoint that is
+// disabled, fails for ever or has its breaker open, may wait.
 //
 // With [Plan.Overlap] calls arrive whenever they come, as in production. Who
 // was first is not known then, and only what does not depend on it is judged,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +31,6 @@ type process struct {
 	frozen time.Time
 
 	// Guarded by the world's lock.
-	troubles []span         // when something was wrong with it
 	pauses   webhook.Pauses // the newest that it was told
 	told     time.Time      // when
 	stopping time.Time      // when it was told to end
@@ -41,6 +39,13 @@ type process struct {
 
 // span is some time.
 type span struct{ from, to time.Time }
+
+// trouble is when something was wrong with a process, or when the machine was
+// slow: p is nil then.
+type trouble struct {
+	p *process
+	span
+}
 
 var errDead = errors.New("sim: the process is dead")
 
@@ -86,7 +91,7 @@ func (p *process) unfreeze() {
 func (w *world) trouble(p *process, since time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p.troubles = append(p.troubles, span{since, time.Now()})
+	w.troubles = append(w.troubles, trouble{p, span{since, time.Now()}})
 }
 
 // troubled says whether something was wrong in some time. The world's lock is
@@ -101,8 +106,8 @@ func (p *process) troubled(from, to time.Time) bool {
 	if frozen || p.link.busy > 0 {
 		return true
 	}
-	for _, t := range slices.Concat(p.troubles, p.w.stalls) {
-		if !t.from.After(to) && !t.to.Before(from) {
+	for _, t := range p.w.troubles {
+		if (t.p == p || t.p == nil) && !t.from.After(to) && !t.to.Before(from) {
 			return true
 		}
 	}

@@ -38,7 +38,6 @@ const realSeeds = 2
 // TestStores plays small plans in real time on the stores: once with one call at
 // a time and the whole ledger, and once with calls that overlap.
 func TestStores(t *testing.T) {
-	t.Parallel()
 	for _, s := range stores {
 		for i := range uint64(count(realSeeds)) {
 			for _, overlap := range []bool{false, true} {
@@ -59,7 +58,6 @@ func TestStores(t *testing.T) {
 // TestStoreMutants: what is not guarded is found in real time too. Every Settle
 // comes once more, late.
 func TestStoreMutants(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		overlap bool

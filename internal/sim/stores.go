@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/autoreach/webhook"
@@ -40,7 +41,11 @@ func (x *exclusive) try(ctx context.Context) func() error {
 	defer w.inTurn()()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	asked := time.Now()
 	unlock, err := x.lock.Lock(ctx)
+	if time.Since(asked) > w.slow() {
+		w.troubles = append(w.troubles, trouble{x.p, span{asked, time.Now()}})
+	}
 	if err != nil {
 		return nil
 	}
@@ -56,6 +61,28 @@ func (x *exclusive) try(ctx context.Context) func() error {
 // slow is how long a call or a timer may be late before that explains what a
 // process repeats, as a fault does.
 func (w *world) slow() time.Duration { return w.plan.Lease / 20 }
+
+// slowed is for how long of some time calls and timers were late, in real time:
+// so much later may be what the engine does within a time. The lock is held.
+func (w *world) slowed(from, to time.Time) (sum time.Duration) {
+	if w.plan.Lag == 0 {
+		return 0
+	}
+	slices.SortFunc(w.troubles, func(a, b trouble) int { return a.from.Compare(b.from) })
+	for _, t := range w.troubles {
+		if t.from.After(from) {
+			from = t.from
+		}
+		if t.to.After(to) {
+			t.to = to
+		}
+		if t.to.After(from) {
+			sum += t.to.Sub(from)
+			from = t.to
+		}
+	}
+	return sum
+}
 
 // answered notes how a call went that arrived at the store. Outcomes that are
 // not known are the link's to make: the store itself must not fail.
@@ -86,9 +113,7 @@ func (w *world) watchMachine() (end func()) {
 			time.Sleep(tick)
 			now := time.Now()
 			if now.Sub(last) > tick+w.slow() {
-				w.mu.Lock()
-				w.stalls = append(w.stalls, span{last, now})
-				w.mu.Unlock()
+				w.trouble(nil, last)
 			}
 			last = now
 		}

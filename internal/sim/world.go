@@ -48,7 +48,7 @@ type world struct {
 	deadlines  map[*lane]time.Time
 	lastBegan  time.Time
 	lastLook   time.Time // when what still waits was looked at
-	stalls     []span    // when the machine was slow
+	troubles   []trouble
 	history    []entry
 	violations []Violation
 	broken     map[string]int
