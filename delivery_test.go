@@ -223,6 +223,35 @@ func TestDisableAfter(t *testing.T) {
 	})
 }
 
+// TestResendThatSucceeds: it is a delivery that has succeeded, and the next one
+// that dies disables nothing.
+func TestResendThatSucceeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{DisableAfter: 24 * time.Hour, Retry: webhook.Schedule{}, MaxInFlight: 1})
+		e, rc := w.endpoint("a.example.com", nil, status(500))
+		w.run()
+		for range 7 {
+			w.emit(1)
+			time.Sleep(4 * time.Hour)
+		}
+		dead := w.log(e)[0]
+		rc.set(func(n int, rw http.ResponseWriter, _ *http.Request) {
+			time.Sleep(100 * time.Millisecond)
+			if n == 8 { // the resend
+				return
+			}
+			rw.WriteHeader(500)
+		})
+		require.NoError(t, w.resend(dead.ID))
+		w.emit(1) // in the same claim
+		time.Sleep(time.Minute)
+		require.Equal(t, 9, rc.count())
+		r := w.record(e)
+		require.True(t, r.Enabled, r.DisabledReason)
+		require.NotContains(t, w.kinds(), webhook.ChangeDisabled)
+	})
+}
+
 // TestSenderFaultDisablesNothing: a deployment that forgot a format fails at its
 // endpoints for days.
 func TestSenderFaultDisablesNothing(t *testing.T) {

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -92,8 +93,9 @@ func (s *encryptedStore) readable(id string, e Endpoint) bool {
 	return err == nil
 }
 
-// Due implements Lanes. A body that cannot be opened is like one that cannot
-// be read: the delivery is dead, and can be recovered.
+// Due implements Lanes. A body whose key is missing stays sealed: the attempt
+// fails and is made again, since a deployment may be under way. One that does not
+// open is like one that cannot be read: the delivery is dead, and can be recovered.
 func (s *encryptedStore) Due(ctx context.Context, wants []Want) ([]Batch, error) {
 	batches, err := s.Lanes.Due(ctx, wants)
 	batches = slices.DeleteFunc(batches, func(b Batch) bool { return b.Config != nil && !s.readable(b.Endpoint, *b.Config) })
@@ -117,11 +119,14 @@ func (s *encryptedStore) event(endpoint string, e *EventRecord) *EventRecord {
 	}
 	out := *e
 	var err error
-	if out.Body, err = s.keys.open(e.Body, bodyPlace(e.Account, e.ID)); err != nil {
-		s.unreadable(endpoint, err)
-		return nil
+	if out.Body, err = s.keys.open(e.Body, bodyPlace(e.Account, e.ID)); err == nil {
+		return &out
 	}
-	return &out
+	s.unreadable(endpoint, err)
+	if errors.As(err, new(noKeyError)) {
+		return e
+	}
+	return nil
 }
 
 // Settle implements Lanes.
@@ -131,11 +136,16 @@ func (s *encryptedStore) Settle(ctx context.Context, outcomes []Outcome, returns
 	}
 	outcomes = slices.Clone(outcomes)
 	for i := range outcomes {
-		if a := outcomes[i].Attempt; a != nil && len(a.Response) > 0 {
-			sealed := *a
-			sealed.Response = s.keys.sealResponse(a.Response, outcomes[i].Endpoint)
-			outcomes[i].Attempt = &sealed
+		a := outcomes[i].Attempt
+		if a == nil {
+			continue
 		}
+		sealed := *a
+		if len(a.Response) > 0 {
+			sealed.Response = s.keys.sealResponse(a.Response, outcomes[i].Endpoint)
+		}
+		sealed.Error = maskURLs(a.Error) // a redirect mostly leads to the same path with a slash more
+		outcomes[i].Attempt = &sealed
 	}
 	return s.Lanes.Settle(ctx, outcomes, returns)
 }

@@ -78,7 +78,14 @@ func (r keyring) open(stored []byte, place string) ([]byte, error) {
 			return k.aead.Open(stored[len(sealedPrefix)+len(id)+1:], []byte(place))
 		}
 	}
-	return nil, fmt.Errorf("webhook: it is encrypted with key %s, which is not among Options.EncryptionKeys", id)
+	return nil, noKeyError(id)
+}
+
+// noKeyError is the ID of a key that is not in the ring.
+type noKeyError string
+
+func (id noKeyError) Error() string {
+	return fmt.Sprintf("webhook: it is encrypted with key %s, which is not among Options.EncryptionKeys", string(id))
 }
 
 // sealText is seal for a place that holds text.

@@ -246,6 +246,52 @@ func TestEncryptionKeyRotation(t *testing.T) {
 	})
 }
 
+// TestPayloadKeyMissing: while keys are being introduced, a process of before them
+// gets payloads that it cannot read. Nothing dies of it.
+func TestPayloadKeyMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		e, rc := w.endpoint("a.example.com", nil, nil) // before there were keys
+		old := w.d
+		w.opts.EncryptionKeys = []webhook.EncryptionKey{encryptionKey(t, 1)}
+		w.d = w.dispatcher()
+		w.emit(3)
+		stop := w.runs(old)
+		time.Sleep(time.Minute)
+		require.NoError(t, stop())
+		require.Zero(t, rc.count())
+		for _, d := range w.log(e) {
+			require.Equal(t, webhook.StatePending, d.State)
+			require.Equal(t, webhook.ClassInternal, d.Attempts[0].Class)
+			require.Equal(t, "the payload cannot be decrypted at the moment", d.Attempts[0].Error)
+		}
+		w.drain()
+		require.Equal(t, 3, rc.count())
+		require.Contains(t, rc.requests()[0].body, "lead.scored")
+	})
+}
+
+// TestRedirectAtRest: a redirect mostly names the endpoint's own path.
+func TestRedirectAtRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Retry: webhook.Schedule{}, EncryptionKeys: []webhook.EncryptionKey{encryptionKey(t, 1)}})
+		e, _ := w.endpoint("a.example.com", nil, func(_ int, rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Location", "https://a.example.com/hook/")
+			rw.WriteHeader(308)
+		})
+		w.emit(1)
+		w.drain()
+		const says = "answered 308 to https://a.example.com/…; redirects are not followed: enter that URL"
+		require.Equal(t, says, w.log(e)[0].Attempts[0].Error)
+		h := w.record(e).Health
+		require.Equal(t, says, h.Error)
+		for _, text := range []string{h.Reason, h.LastReason, fmt.Sprintf("%+v", w.changes)} {
+			require.Contains(t, text, "https://a.example.com/…")
+			require.NotContains(t, text, "/hook/")
+		}
+	})
+}
+
 func TestEncryptionKey(t *testing.T) {
 	_, err := webhook.NewEncryptionKey(make([]byte, 31))
 	require.ErrorContains(t, err, "32 random bytes, not 31")

@@ -151,13 +151,19 @@ func (d *Dispatcher) UpdateEndpointTx(ctx context.Context, tx Tx, account, id st
 		return Endpoint{}, err
 	}
 	return d.change(ctx, tx, account, id, version, func(e *Endpoint) error {
+		if p.Overlap != 0 && p.Secret.IsSet && p.Secret.Value == e.Secret {
+			return errRepeated
+		}
 		p.apply(e)
 		return d.checkPatched(e, &p)
 	})
 }
 
+// errRepeated says that a change was made already.
+var errRepeated = errors.New("webhook: it was changed so before")
+
 // change reads, changes and puts an endpoint, again if somebody else was
-// quicker and the caller has not named a version.
+// quicker.
 func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, version int64, f func(*Endpoint) error) (Endpoint, error) {
 	who, err := actor(ctx)
 	if err != nil {
@@ -169,16 +175,19 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 			return Endpoint{}, err
 		}
 		e := r.Endpoint
-		if version != 0 && e.Version != version {
-			return Endpoint{}, fmt.Errorf("%w: it has version %d, not %d", ErrConflict, e.Version, version)
-		}
 		e.Headers, e.Events = maps.Clone(e.Headers), slices.Clone(e.Events)
-		if err := f(&e); err != nil {
+		err = f(&e)
+		switch {
+		case errors.Is(err, errRepeated):
+			return d.public(r.Endpoint), nil
+		case version != 0 && r.Version != version:
+			return Endpoint{}, fmt.Errorf("%w: it has version %d, not %d", ErrConflict, r.Version, version)
+		case err != nil:
 			return Endpoint{}, err
 		}
 		e.ChangedBy = who
 		e, err = d.sealed(tx).PutEndpoint(ctx, e, 0)
-		if errors.Is(err, ErrConflict) && version == 0 && try < 10 {
+		if errors.Is(err, ErrConflict) && try < 10 {
 			wait(ctx, nil, time.Duration(rand.Int64N(int64(time.Millisecond)<<try)))
 			continue
 		}
@@ -224,11 +233,11 @@ func (d *Dispatcher) DeleteEndpointTx(ctx context.Context, tx Tx, account, id st
 	if err := given(tx); err != nil {
 		return err
 	}
-	if err := tx.DeleteEndpoint(ctx, account, id); err != nil {
-		return err
+	err := tx.DeleteEndpoint(ctx, account, id)
+	if err == nil || errors.Is(err, ErrNotFound) { // a former answer may have been lost
+		d.forget(func(x Endpoint) bool { return x.ID == id && x.Account == account })
 	}
-	d.forget(func(x Endpoint) bool { return x.ID == id })
-	return nil
+	return err
 }
 
 // DefaultOverlap is how long both secrets sign after a rotation.
@@ -243,33 +252,20 @@ const DefaultOverlap = 24 * time.Hour
 // too: repeat the call with it, which does no harm, and not with an empty one,
 // which would begin another rotation and end the first secret.
 //
-// Of an endpoint that is in a rotation already, the older secret goes.
+// Of an endpoint that is in a rotation already, the older secret goes. To rotate
+// only what nobody else has changed, name the version in an UpdateEndpoint with
+// [EndpointPatch.Overlap].
 func (d *Dispatcher) RotateSecret(ctx context.Context, account, id string, next Secret, overlap time.Duration) (Secret, Endpoint, error) {
-	var p problems
 	if overlap == 0 {
 		overlap = DefaultOverlap
-	}
-	if overlap < time.Minute || overlap > 30*24*time.Hour {
-		p.add("overlap", "range", "1m to 720h", "is %v; use one minute to 30 days", overlap)
 	}
 	if next == "" {
 		next = GenerateSecret()
 	}
-	checkSecret(&p, next)
-	if err := p.err(); err != nil {
-		return "", Endpoint{}, err
+	e, err := d.UpdateEndpoint(ctx, account, id, 0, EndpointPatch{Secret: Set(next), Overlap: overlap})
+	if invalid := (*InvalidError)(nil); errors.As(err, &invalid) {
+		next = ""
 	}
-	e, err := d.change(ctx, d.store, account, id, 0, func(e *Endpoint) error {
-		if e.Secret == next {
-			return nil // a repeat
-		}
-		e.OldSecret, e.OldSecretUntil = e.Secret, time.Now().Add(overlap)
-		if e.Secret == "" {
-			e.OldSecretUntil = time.Time{}
-		}
-		e.Secret = next
-		return nil
-	})
 	return next, e, err
 }
 

@@ -104,10 +104,6 @@ const (
 	// unsettledMax is how many deliveries of a lane may be sent and not
 	// settled: none are sent on when the store does not take their outcomes.
 	unsettledMax = 64
-	// firstShare is the part of the total that is kept for the first request
-	// of each lane, so that a lane with little to send need not wait for
-	// those with much.
-	firstShare = 16
 	// shortWait is how long a lane is kept that has to wait for its rate limit.
 	shortWait = 100 * time.Millisecond
 	// minRest and maxRest bound the rest of a lane that got no slot.
@@ -243,7 +239,7 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 		l.leaving, l.tenured = true, true
 	case l.pace.Open() && l.pending >= pace.Threshold && len(l.flying) == 0 && l.failed > 0:
 		l.leaving, l.rest = true, jitter(l.pace.Probe())
-	case l.hungry && l.pace.Wait(now, e.limits(l)) > shortWait:
+	case l.hungry && len(l.flying) == 0 && l.pace.Wait(now, e.limits(l)) > shortWait: // with one on its way it stays held anyway
 		l.leaving = true
 	}
 }
@@ -259,10 +255,7 @@ func (e *engine) reserve(l *lane, now time.Time) {
 		n, l.glance = min(n, 1), false
 	}
 	for len(l.tickets) < n {
-		if len(l.flying)+len(l.tickets) > 0 && e.budget.Free() <= e.o.MaxInFlightTotal/firstShare {
-			break // what is left is for lanes that have none
-		}
-		t, ok := e.budget.Take(l.target.host, l.class())
+		t, ok := e.budget.Take(l.target.host, l.class(), len(l.flying)+len(l.tickets) == 0)
 		if !ok {
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -21,6 +22,11 @@ func MaskURL(raw string) string {
 	}
 	return u.Scheme + "://" + u.Host + "/…"
 }
+
+// maskURLs masks the URLs in a text, as MaskURL does.
+func maskURLs(text string) string { return urlPath.ReplaceAllString(text, "$1/…$2") }
+
+var urlPath = regexp.MustCompile(`(https://[^/\s;]+)\S*?(;?(?:\s|$))`)
 
 // printedEndpoint is an Endpoint without methods.
 type printedEndpoint Endpoint

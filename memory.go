@@ -35,7 +35,8 @@ type MemoryStore struct {
 }
 
 // MemoryOptions bound what a [MemoryStore] holds. The zero value means the
-// defaults.
+// defaults. Of an event that no delivery needs any more, about 0.4 kB are kept to
+// recognise repeats, of the newest MaxPending + MaxLog events.
 type MemoryOptions struct {
 	MaxPending int   // deliveries that wait; more are refused with ErrFull. Default 1,000,000
 	MaxBytes   int64 // of all events' bodies; more are refused with ErrFull. Default 1 GiB

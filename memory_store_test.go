@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,4 +55,22 @@ func BenchmarkMemoryStore(b *testing.B) {
 			return webhook.NewMemoryStore(&webhook.MemoryOptions{MaxPending: 1 << 30, MaxBytes: 1 << 40})
 		},
 	})
+}
+
+// TestMemoryForgetsWhatNobodyNeeds: a store that emits for years without a purge
+// does not grow for ever.
+func TestMemoryForgetsWhatNobodyNeeds(t *testing.T) {
+	store := webhook.NewMemoryStore(&webhook.MemoryOptions{MaxPending: 10, MaxLog: 20})
+	append := func(id string) webhook.Appended {
+		t.Helper()
+		out, err := store.Append(t.Context(), []webhook.EventRecord{{ID: id, Account: account, Type: events.LeadScored, Body: []byte("{}")}})
+		require.NoError(t, err)
+		return out[0]
+	}
+	for i := range 100 {
+		append(fmt.Sprint("e", i))
+	}
+	require.True(t, append("e99").Duplicate)
+	require.True(t, append("e70").Duplicate)
+	require.False(t, append("e69").Duplicate, "30 are kept")
 }

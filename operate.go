@@ -99,7 +99,7 @@ func (d *Dispatcher) EventTypes() []events.Type { return slices.Clone(d.catalogu
 type Stats struct {
 	StoreStats
 	InFlight int            // requests of this process on their way
-	Lanes    int            // endpoints that this process is sending to
+	Lanes    int            // endpoints whose deliveries are this process's to send at the moment
 	Attempts map[string]int // of this process since it began, by class of failure; "" counts successes
 }
 

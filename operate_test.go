@@ -57,6 +57,33 @@ func TestPauses(t *testing.T) {
 	}
 }
 
+// TestPausedTypeDelaysNoOther: what another process emits while a request is on
+// its way is sent at once, whatever other type is paused.
+func TestPausedTypeDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		elsewhere := w.dispatcher()
+		emit := func() {
+			_, err := elsewhere.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
+			require.NoError(t, err)
+		}
+		_, rc := w.endpoint("a.example.com", nil, slow(50*time.Millisecond))
+		w.run()
+		require.NoError(t, w.d.Pause(t.Context(), webhook.Pause{Type: events.LeadCreated}))
+		time.Sleep(time.Second)
+		emit()
+		for rc.inHand() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		emit()
+		at := time.Now()
+		for rc.count() < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		require.Less(t, time.Since(at), 300*time.Millisecond)
+	})
+}
+
 // TestPauseOfOneTypeAmongSeveral: the other types of the same endpoint go on.
 func TestPauseOfOneTypeAmongSeveral(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,8 +1,11 @@
 package webhook_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,11 +55,18 @@ func TestFIFO(t *testing.T) {
 }
 
 func TestRate(t *testing.T) {
-	for _, rate := range []float64{0.5, 5, 50} {
-		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+	for _, c := range []struct {
+		rate  float64
+		takes time.Duration // to answer
+	}{
+		{0.5, 20 * time.Millisecond}, {5, 20 * time.Millisecond}, {50, 20 * time.Millisecond},
+		{0.5, 5 * time.Second}, {2, time.Second}, {5, 500 * time.Millisecond},
+	} {
+		rate := c.rate
+		t.Run(fmt.Sprint(rate, c.takes), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, webhook.Options{})
-				_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.PerSecond = rate }, slow(20*time.Millisecond))
+				_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.PerSecond = rate }, slow(c.takes))
 				w.run()
 				w.emit(100)
 				w.drain()
@@ -67,6 +77,58 @@ func TestRate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRateWhileOneHangs: a request that hangs is one of several that the endpoint
+// may have, also where its rate is low.
+func TestRateWhileOneHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.PerSecond = 1 }, func(n int, rw http.ResponseWriter, r *http.Request) {
+			if n == 1 {
+				hang(n, rw, r)
+			}
+		})
+		w.run()
+		w.emit(1)
+		time.Sleep(100 * time.Millisecond)
+		w.emit(2)
+		time.Sleep(3 * time.Second)
+		require.Equal(t, 3, rc.count())
+	})
+}
+
+// TestBreakerWhileTheSenderFails: what the sender cannot make is no answer to the
+// probe, and nothing that waits behind it is used up.
+func TestBreakerWhileTheSenderFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		own := &sealedVault{}
+		w := newWorld(t, webhook.Options{Signers: []webhook.Signer{own}})
+		e, rc := w.endpoint("a.example.com", nil, status(500))
+		w.run()
+		w.emit(1000)
+		time.Sleep(5 * time.Minute)
+		n := rc.count()
+		own.fail.Store(true)
+		time.Sleep(3 * time.Hour)
+		require.Equal(t, n, rc.count())
+		require.GreaterOrEqual(t, w.record(e).Pending, 950)
+		own.fail.Store(false)
+		rc.set(nil)
+		w.drain()
+		require.GreaterOrEqual(t, rc.count(), 950)
+	})
+}
+
+// sealedVault is a signer that can be made to fail.
+type sealedVault struct{ fail atomic.Bool }
+
+func (f *sealedVault) Sign(_ context.Context, h http.Header, _ webhook.Signing) error {
+	if f.fail.Load() {
+		return errors.New("the vault is sealed")
+	}
+	h.Set("X-Own-Signature", "1")
+	return nil
 }
 
 // TestBreaker holds that an endpoint that fails for long costs one request

@@ -36,8 +36,8 @@ func (f Field[T]) apply(to *T) {
 
 // EndpointPatch changes the fields that are set and keeps the others.
 //
-// A Secret that is set replaces the old one from the next attempt on, without
-// overlap, and ends a rotation; [Dispatcher.RotateSecret] is the gentle way.
+// A Secret that is set replaces the old one from the next attempt on, and ends a
+// rotation; with an Overlap it begins one, which is the gentle way.
 //
 // A SigningKey that is set replaces the old one from the next attempt on too.
 // It needs no overlap here, because its [PublicKey] is known beforehand: give
@@ -58,6 +58,13 @@ type EndpointPatch struct {
 	FIFO        Field[bool]              `json:"fifo"`
 	Enabled     Field[bool]              `json:"enabled"` // null is refused: nothing can be neither
 
+	// Overlap makes a Secret that is set a rotation: the old secret goes on
+	// signing beside it for that long, one minute to 30 days, as described at
+	// [Dispatcher.RotateSecret]. A patch with an Overlap whose Secret is the
+	// endpoint's already was applied before: it changes nothing and succeeds,
+	// whatever the version is by now, so that it can be repeated.
+	Overlap time.Duration `json:"-"`
+
 	// DisabledBy says who disables, when Enabled is set to false. The zero
 	// value means DisabledByCustomer. An endpoint that is disabled already stays
 	// with whoever did that, unless it is DisabledByOperator here.
@@ -77,7 +84,11 @@ func (p EndpointPatch) apply(e *Endpoint) {
 	p.PerSecond.apply(&e.PerSecond)
 	p.FIFO.apply(&e.FIFO)
 	if p.Secret.IsSet {
-		e.Secret, e.OldSecret, e.OldSecretUntil = p.Secret.Value, "", time.Time{}
+		old, until := Secret(""), time.Time{}
+		if p.Overlap != 0 && e.Secret != "" {
+			old, until = e.Secret, time.Now().Add(p.Overlap)
+		}
+		e.Secret, e.OldSecret, e.OldSecretUntil = p.Secret.Value, old, until
 	}
 	by := p.DisabledBy
 	if by == "" {

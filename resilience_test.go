@@ -64,6 +64,36 @@ func TestFullHostDelaysNobody(t *testing.T) {
 	})
 }
 
+// TestFullHostHasRoomForOneMore: endpoints at one host that have much to send
+// leave a slot for another of that host.
+func TestFullHostHasRoomForOneMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		at := func(i int, account string) webhook.Endpoint {
+			return webhook.Endpoint{Account: account, Name: "n", URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}}
+		}
+		_, rc := w.endpoint("zap.example.com", nil, slow(300*time.Millisecond))
+		for i := range 20 {
+			_, err := w.d.CreateEndpoint(t.Context(), at(i, account))
+			require.NoError(t, err)
+		}
+		_, err := w.d.CreateEndpoint(t.Context(), at(99, "acct_2"))
+		require.NoError(t, err)
+		w.run()
+		w.emit(1000)
+		time.Sleep(20 * time.Second)
+		require.Greater(t, rc.inHand(), 55, "they use the host's slots")
+		for range 20 {
+			sent := w.emitOf(1, "acct_2", events.LeadScored, events.LeadScoredData{})
+			time.Sleep(time.Second)
+			r, err := w.d.Delivery(t.Context(), "acct_2", w.log(webhook.Endpoint{Account: "acct_2"})[0].ID)
+			require.NoError(t, err)
+			require.Equal(t, sent[0].ID, r.Event)
+			require.Equal(t, webhook.StateDelivered, r.State)
+		}
+	})
+}
+
 func TestManySlowEndpointsDelayNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{MaxInFlightTotal: 16})

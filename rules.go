@@ -77,6 +77,12 @@ func (d *Dispatcher) checkPatched(e *Endpoint, patch *EndpointPatch) error {
 	default:
 		p.add("disabled_by", "unknown", "", "is %q; use customer, operator or engine", patch.DisabledBy)
 	}
+	if o := patch.Overlap; o != 0 && (o < time.Minute || o > 30*24*time.Hour) {
+		p.add("overlap", "range", "1m to 720h", "is %v; use one minute to 30 days", o)
+	}
+	if patch.Overlap != 0 && patch.Secret.Value == "" {
+		p.add("secret", "required", "", "is empty; a rotation needs the new one")
+	}
 	for _, f := range d.problems(e) {
 		if patch.sets(f.Field) {
 			p = append(p, f)

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -75,6 +76,10 @@ func (e *engine) send(f *flight) (a Attempt, retryAfter time.Duration) {
 		return a, 0
 	}
 	ev := f.delivery.Event
+	if bytes.HasPrefix(ev.Body, []byte(sealedPrefix)) {
+		a.Class, a.Error = ClassInternal, "the payload cannot be decrypted at the moment"
+		return a, 0
+	}
 	out, err := e.d.render(t.format, ev.ID, ev.Account, ev.Type, ev.Body, false)
 	if err != nil {
 		e.o.Logger.Error("webhook: format failed", "endpoint", t.config.ID, "format", t.format.Name, "event", ev.ID, "type", ev.Type, "error", errors.Unwrap(err))
@@ -146,12 +151,20 @@ func (e *engine) alone(l *lane) bool {
 }
 
 // learn notes what the attempt says about the endpoint. One that the sender
-// cut off or could not make says nothing, and neither does a resend.
+// cut off or could not make says nothing, and neither does a resend about how
+// fast it may be sent to.
 func (e *engine) learn(l *lane, f *flight, a Attempt, retryAfter time.Duration) {
-	if a.Result == ResultInterrupted || SenderFault(a.Class) || f.delivery.Resend {
+	ok := a.Result == ResultDelivered
+	switch {
+	case SenderFault(a.Class) && l.pace.Open():
+		l.failed++ // no answer to the probe: the next one comes when it is due, too
+		return
+	case f.delivery.Resend && ok:
+		l.failingFor, l.deadInRow = 0, 0
+		return
+	case a.Result == ResultInterrupted, SenderFault(a.Class), f.delivery.Resend:
 		return
 	}
-	ok := a.Result == ResultDelivered
 	l.pace.Done(pace.Result{
 		Delivery: f.delivery.ID, OK: ok, Throttled: throttles(a.Status), RetryAfter: retryAfter, Took: a.Took,
 	})

@@ -101,7 +101,11 @@ func (e *engine) returnAgain(returns []Return, h Hold) {
 		if r.Hold == h && (r.Mark != MarkAny || r.Park != 0) {
 			if r.Park != 0 && r.Park == e.pauses.Seq { // maybe by pauses of the past
 				notify(e.watchSignal)
-				r.Pause = max(r.Pause, pauseInterval)
+				rest := wakeInterval // more likely something came in
+				if r.Mark == MarkAny {
+					rest = pauseInterval
+				}
+				r.Pause = max(r.Pause, rest)
 			}
 			r.Mark, r.Park, r.Exclude = MarkAny, 0, nil
 			e.returns = append(e.returns, r)

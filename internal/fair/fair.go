@@ -29,6 +29,11 @@ type Limits struct {
 	PerHost int
 }
 
+// firstShare is the part of Total and of PerHost that is kept for the first
+// request of each endpoint, so that one with little to send need not wait for
+// those with much.
+const firstShare = 16
+
 // overdueTotals is how many times Total may be in flight in all, with the
 // requests that are overdue. It bounds memory when all the world hangs.
 const overdueTotals = 4
@@ -65,9 +70,14 @@ func (b *Budget) Free() int {
 func (b *Budget) Strained() bool { return b.class[Slow] >= b.share }
 
 // Take takes a slot for a request to that host, if there is one for its class.
-func (b *Budget) Take(host string, c Class) (*Ticket, bool) {
+// first says that the endpoint has none yet.
+func (b *Budget) Take(host string, c Class, first bool) (*Ticket, bool) {
+	spare, hostSpare := 0, 0
+	if !first {
+		spare, hostSpare = b.limits.Total/firstShare, b.limits.PerHost/firstShare
+	}
 	switch {
-	case b.Free() == 0, b.hosts[host] >= b.limits.PerHost,
+	case b.Free() <= spare, b.hosts[host] >= b.limits.PerHost-hostSpare,
 		c == Slow && b.Strained(),
 		c == Fresh && b.Strained() && (b.class[Fresh] >= b.share || b.class[Slow] >= b.limits.Total):
 		return nil, false

@@ -15,7 +15,7 @@ func take(t *testing.T, b *Budget, n int, host string, c Class) []*Ticket {
 	t.Helper()
 	var out []*Ticket
 	for i := range n {
-		ticket, ok := b.Take(strings.ReplaceAll(host, "#", fmt.Sprint(i)), c)
+		ticket, ok := b.Take(strings.ReplaceAll(host, "#", fmt.Sprint(i)), c, true)
 		require.True(t, ok, "slot %d", i)
 		out = append(out, ticket)
 	}
@@ -24,7 +24,7 @@ func take(t *testing.T, b *Budget, n int, host string, c Class) []*Ticket {
 
 func refused(t *testing.T, b *Budget, host string, c Class) {
 	t.Helper()
-	_, ok := b.Take(host, c)
+	_, ok := b.Take(host, c, true)
 	require.False(t, ok)
 }
 
@@ -64,6 +64,25 @@ func TestPerHost(t *testing.T) {
 	refused(t, b, "h", Proven)
 }
 
+// TestFirstShare: an endpoint with none gets one where others have all they may
+// have.
+func TestFirstShare(t *testing.T) {
+	b := New(Limits{Total: 64, PerHost: 32})
+	more := func(host string) int {
+		for n := 0; ; n++ {
+			if _, ok := b.Take(host, Proven, false); !ok {
+				return n
+			}
+		}
+	}
+	require.Equal(t, 30, more("h"))
+	take(t, b, 2, "h", Proven)
+	refused(t, b, "h", Proven)
+	require.Equal(t, 28, more("a")+more("b"))
+	take(t, b, 4, "h#", Proven)
+	require.Zero(t, b.Free())
+}
+
 // TestSuddenlyHanging: endpoints that were well hang all at once.
 func TestSuddenlyHanging(t *testing.T) {
 	b := New(Limits{Total: 8, PerHost: 100})
@@ -87,7 +106,7 @@ func TestSuddenlyHanging(t *testing.T) {
 func TestFreshHangingLeaveRoom(t *testing.T) {
 	b := New(Limits{Total: 8, PerHost: 1000})
 	for range 1000 {
-		if x, ok := b.Take("f", Fresh); ok {
+		if x, ok := b.Take("f", Fresh, true); ok {
 			b.Overdue(x)
 		}
 	}
@@ -106,7 +125,7 @@ func TestNothingLeaks(t *testing.T) {
 		for range 60 {
 			switch x := r.IntN(10); {
 			case x < 6:
-				if ticket, ok := b.Take(fmt.Sprint(r.IntN(3)), Class(r.IntN(int(classes)))); ok {
+				if ticket, ok := b.Take(fmt.Sprint(r.IntN(3)), Class(r.IntN(int(classes))), r.IntN(2) == 0); ok {
 					held = append(held, ticket)
 				}
 			case len(held) == 0:
