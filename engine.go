@@ -41,9 +41,10 @@ type engine struct {
 	targets  map[string]*target
 	pauses   Pauses // Seq 0: not known yet
 	woken    time.Time
-	share    int  // slots for each of the lanes that were just claimed
-	crowded  bool // more lanes are ready than there are slots for
-	turned   int  // lanes turned away since the rest was adjusted
+	share    int                  // slots for each of the lanes that were just claimed
+	crowded  bool                 // more lanes are ready than there are slots for
+	full     map[string]time.Time // by host: when a lane was turned away because all its slots were taken
+	turned   int                  // lanes turned away since the rest was adjusted
 	rest     time.Duration
 	adjusted time.Time
 	stopping bool
@@ -121,6 +122,7 @@ func newEngine(d *Dispatcher) *engine {
 		flights: map[*flight]struct{}{},
 		owed:    map[string][]int64{},
 		targets: map[string]*target{},
+		full:    map[string]time.Time{},
 		errs:    map[string]failure{},
 		rest:    minRest,
 		budget:  fair.New(fair.Limits{Total: d.options.MaxInFlightTotal, PerHost: d.options.MaxInFlightHost}),
@@ -237,6 +239,8 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 		l.leaving = true
 	case l.overdue == 0 && l.tenure.Over(now, e.crowded):
 		l.leaving, l.tenured = true, true
+	case l.overdue == 0 && now.Sub(e.full[l.target.host]) < e.rest && l.tenure.Over(now, true):
+		l.leaving, l.rest = true, max(l.rest, jitter(e.rest)) // or it were back before those that were turned away
 	case l.pace.Open() && l.pending >= pace.Threshold && len(l.flying) == 0 && l.failed > 0:
 		l.leaving, l.rest = true, jitter(l.pace.Probe())
 	case l.hungry && len(l.flying) == 0 && l.pace.Wait(now, e.limits(l)) > shortWait: // with one on its way it stays held anyway
@@ -270,6 +274,9 @@ func (e *engine) reserve(l *lane, now time.Time) {
 		e.later(l, wait)
 	case n > 0 && e.hands(l) == 0:
 		if l.leaving = true; e.budget.Free() > 0 { // it is its own budget that is used up
+			if e.budget.Full(l.target.host) {
+				e.full[l.target.host] = now
+			}
 			e.turned++
 			l.rest = max(l.rest, jitter(e.rest))
 		}

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/autoreach/webhook/internal/pace"
@@ -105,4 +106,5 @@ func (e *engine) adjustRest() {
 		e.rest = max(e.rest/2, minRest)
 	}
 	e.turned = 0
+	maps.DeleteFunc(e.full, func(_ string, at time.Time) bool { return time.Since(at) > maxRest })
 }

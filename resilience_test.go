@@ -94,6 +94,42 @@ func TestFullHostHasRoomForOneMore(t *testing.T) {
 	})
 }
 
+// TestFullHostTakesTurns: more endpoints at one host have much to send than it
+// has slots, and another of that host has little.
+func TestFullHostTakesTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightHost: 16})
+		_, rc := w.endpoint("zap.example.com", nil, slow(100*time.Millisecond))
+		at := func(i int, account string) webhook.Endpoint {
+			e, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
+				URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}})
+			require.NoError(t, err)
+			return e
+		}
+		for i := range 30 {
+			at(i, account)
+		}
+		e := at(99, "acct_2")
+		w.run()
+		w.emit(300)
+		time.Sleep(5 * time.Second)
+		began, before := time.Now(), rc.count()
+		worst := time.Duration(0)
+		for range 10 {
+			w.emitOf(1, "acct_2", events.LeadScored, events.LeadScoredData{})
+			at := time.Now()
+			for w.record(e).Pending > 0 {
+				time.Sleep(10 * time.Millisecond)
+			}
+			worst = max(worst, time.Since(at))
+		}
+		require.Less(t, worst, 6*time.Second)
+		time.Sleep(10 * time.Second)
+		per := float64(rc.count()-before) / time.Since(began).Seconds()
+		require.Greater(t, per, 0.9*16/0.1, "and the slots are used")
+	})
+}
+
 func TestManySlowEndpointsDelayNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{MaxInFlightTotal: 16})

@@ -89,6 +89,9 @@ func (b *Budget) Take(host string, c Class, first bool) (*Ticket, bool) {
 	return &Ticket{host: host, class: c}, true
 }
 
+// Full reports whether there is no slot for that host.
+func (b *Budget) Full(host string) bool { return b.hosts[host] >= b.limits.PerHost }
+
 // Overdue notes that the request has been on its way for so long that it counts
 // for the slow share from now on, and no longer for Total: endpoints that hang,
 // however many and however suddenly, do not keep the slots that others need.
