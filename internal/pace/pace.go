@@ -192,7 +192,6 @@ func (p *Pace) succeeded() {
 	if p.open {
 		p.open, p.probing, p.probes = false, false, 0
 		p.setWindow(firstWindow) // what it bore before says nothing now
-		return
 	}
 	if p.gained++; p.gained >= p.current() {
 		p.setWindow(p.current() + 1)

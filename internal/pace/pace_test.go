@@ -92,6 +92,9 @@ func TestBreaker(t *testing.T) {
 		fail(p, 1)
 	}
 	ok(p)
+	if p.Marshal() == nil {
+		t.Error("it is taken for one of which nothing is known")
+	}
 	if p.Open() || p.Probe() != 0 || p.Cap(limits) != 2 || p.Slow() {
 		t.Error("a success did not close it")
 	}
