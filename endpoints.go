@@ -151,7 +151,7 @@ func (d *Dispatcher) UpdateEndpointTx(ctx context.Context, tx Tx, account, id st
 		return Endpoint{}, err
 	}
 	return d.change(ctx, tx, account, id, version, func(e *Endpoint) error {
-		if p.Overlap != 0 && p.Secret.IsSet && p.Secret.Value == e.Secret {
+		if minOverlap <= p.Overlap && p.Overlap <= maxOverlap && p.Secret.Value != "" && p.Secret.Value == e.Secret {
 			return errRepeated
 		}
 		p.apply(e)
@@ -179,6 +179,9 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 		err = f(&e)
 		switch {
 		case errors.Is(err, errRepeated):
+			if !r.Enabled {
+				d.forget(func(x Endpoint) bool { return x.ID == id })
+			}
 			return d.public(r.Endpoint), nil
 		case version != 0 && r.Version != version:
 			return Endpoint{}, fmt.Errorf("%w: it has version %d, not %d", ErrConflict, r.Version, version)
@@ -242,6 +245,11 @@ func (d *Dispatcher) DeleteEndpointTx(ctx context.Context, tx Tx, account, id st
 
 // DefaultOverlap is how long both secrets sign after a rotation.
 const DefaultOverlap = 24 * time.Hour
+
+const (
+	minOverlap = time.Minute
+	maxOverlap = 30 * 24 * time.Hour
+)
 
 // RotateSecret gives the endpoint a new secret, while the old one goes on
 // signing for overlap (0 means [DefaultOverlap]; at most 30 days), so that

@@ -41,10 +41,10 @@ type engine struct {
 	targets  map[string]*target
 	pauses   Pauses // Seq 0: not known yet
 	woken    time.Time
-	share    int                  // slots for each of the lanes that were just claimed
-	crowded  bool                 // more lanes are ready than there are slots for
-	full     map[string]time.Time // by host: when a lane was turned away because all its slots were taken
-	turned   int                  // lanes turned away since the rest was adjusted
+	share    int            // slots for each of the lanes that were just claimed
+	crowded  bool           // more lanes are ready than there are slots for
+	full     map[string]int // by host: lanes turned away for which no other has made room
+	turned   int            // lanes turned away since the rest was adjusted
 	rest     time.Duration
 	adjusted time.Time
 	stopping bool
@@ -86,6 +86,7 @@ type lane struct {
 	waiting bool          // for its rate limit
 	leaving bool          // nothing begins any more; it is returned when its hands are empty
 	tenured bool          // it is leaving because others wait
+	turn    bool          // these wait for its host
 	rest    time.Duration // how long the lane rests after the return
 	park    int64         // Pauses.Seq, to park it
 	gone    bool          // returned or lost
@@ -122,7 +123,7 @@ func newEngine(d *Dispatcher) *engine {
 		flights: map[*flight]struct{}{},
 		owed:    map[string][]int64{},
 		targets: map[string]*target{},
-		full:    map[string]time.Time{},
+		full:    map[string]int{},
 		errs:    map[string]failure{},
 		rest:    minRest,
 		budget:  fair.New(fair.Limits{Total: d.options.MaxInFlightTotal, PerHost: d.options.MaxInFlightHost}),
@@ -239,10 +240,11 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 		l.leaving = true
 	case l.overdue == 0 && l.tenure.Over(now, e.crowded):
 		l.leaving, l.tenured = true, true
-	case l.overdue == 0 && now.Sub(e.full[l.target.host]) < e.rest && l.tenure.Over(now, true):
-		l.leaving, l.rest = true, max(l.rest, jitter(e.rest)) // or it were back before those that were turned away
+	case l.hungry && l.overdue == 0 && l.tenure.Sends > 1 && l.tenure.Over(now, e.full[l.target.host] > 0):
+		e.full[l.target.host]--
+		l.leaving, l.tenured, l.turn = true, true, true
 	case l.pace.Open() && l.pending >= pace.Threshold && len(l.flying) == 0 && l.failed > 0:
-		l.leaving, l.rest = true, jitter(l.pace.Probe())
+		l.leaving = true
 	case l.hungry && len(l.flying) == 0 && l.pace.Wait(now, e.limits(l)) > shortWait: // with one on its way it stays held anyway
 		l.leaving = true
 	}
@@ -275,7 +277,7 @@ func (e *engine) reserve(l *lane, now time.Time) {
 	case n > 0 && e.hands(l) == 0:
 		if l.leaving = true; e.budget.Free() > 0 { // it is its own budget that is used up
 			if e.budget.Full(l.target.host) {
-				e.full[l.target.host] = now
+				e.full[l.target.host]++
 			}
 			e.turned++
 			l.rest = max(l.rest, jitter(e.rest))
@@ -287,7 +289,7 @@ func (e *engine) reserve(l *lane, now time.Time) {
 // later looks at the lane again when its rate limit allows the next send.
 func (e *engine) later(l *lane, d time.Duration) {
 	l.waiting = true
-	time.AfterFunc(d, func() {
+	time.AfterFunc(min(d, time.Minute), func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		l.waiting = false
@@ -298,6 +300,12 @@ func (e *engine) later(l *lane, d time.Duration) {
 // giveBack queues the lane's return.
 func (e *engine) giveBack(l *lane, mark int64) {
 	rest := max(l.rest, l.pace.Wait(time.Now(), e.limits(l)))
+	if l.turn { // or it were back before those that were turned away
+		rest = max(rest, jitter(minRest))
+	}
+	if l.pace.Open() && l.pending >= pace.Threshold && l.failed > 0 { // whatever it leaves for
+		rest = max(rest, jitter(l.pace.Probe()))
+	}
 	r := Return{Hold: l.hold, Mark: mark, Pause: rest, Park: l.park, Pace: l.pace.Marshal()}
 	if exclude := e.pausedTypes(); r.Park == 0 && mark != MarkAny && len(exclude) > 0 {
 		r.Park, r.Exclude = e.pauses.Seq, exclude

@@ -24,9 +24,9 @@ func MaskURL(raw string) string {
 }
 
 // maskURLs masks the URLs in a text, as MaskURL does.
-func maskURLs(text string) string { return urlPath.ReplaceAllString(text, "$1/…$2") }
+func maskURLs(text string) string { return urlPath.ReplaceAllString(text, "$1$2/…$3") }
 
-var urlPath = regexp.MustCompile(`(https://[^/\s;]+)\S*?(;?(?:\s|$))`)
+var urlPath = regexp.MustCompile(`(https?://)(?:[^/@\s]*@)?([^/?#\s;]+)\S*?([;,.)]*(?:\s|$))`)
 
 // printedEndpoint is an Endpoint without methods.
 type printedEndpoint Endpoint

@@ -36,7 +36,7 @@ type MemoryStore struct {
 
 // MemoryOptions bound what a [MemoryStore] holds. The zero value means the
 // defaults. Of an event that no delivery needs any more, about 0.4 kB are kept to
-// recognise repeats, of the newest MaxPending + MaxLog events.
+// recognise repeats, of about the newest MaxPending + MaxLog events.
 type MemoryOptions struct {
 	MaxPending int   // deliveries that wait; more are refused with ErrFull. Default 1,000,000
 	MaxBytes   int64 // of all events' bodies; more are refused with ErrFull. Default 1 GiB
@@ -260,6 +260,23 @@ func (s *MemoryStore) forget(d *memDelivery) {
 func (s *MemoryStore) release(e *memEvent) {
 	if e.refs--; e.refs == 0 {
 		s.dropBody(e)
+	}
+}
+
+// trim forgets events that nobody needs, the oldest first, beyond as many as may
+// be needed.
+func (s *MemoryStore) trim() {
+	for _, q := range []*queue[*memEvent]{&s.bare, &s.stored} {
+		for len(s.events) > s.options.MaxPending+s.options.MaxLog && q.len() > 0 && (*q.front()).refs == 0 {
+			s.forgetEvent(q.pop())
+		}
+	}
+}
+
+// forgetEvent forgets an event, unless it was erased and stored anew.
+func (s *MemoryStore) forgetEvent(e *memEvent) {
+	if s.events[e.ID] == e {
+		delete(s.events, e.ID)
 	}
 }
 

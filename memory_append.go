@@ -29,6 +29,7 @@ func (s *MemoryStore) Append(_ context.Context, events []EventRecord) ([]Appende
 		}
 		out[i] = s.append(e, now)
 	}
+	s.trim()
 	return out, nil
 }
 
@@ -90,9 +91,6 @@ func (s *MemoryStore) append(e EventRecord, now instant) Appended {
 		s.dropBody(ev)
 	}
 	s.stored.push(ev)
-	for len(s.events) > s.options.MaxPending+s.options.MaxLog && s.stored.len() > 0 && (*s.stored.front()).refs == 0 {
-		delete(s.events, s.stored.pop().ID)
-	}
 	result := Appended{ID: e.ID, Deliveries: ev.deliveries}
 	if e.Key != "" {
 		k := memKey{account: e.Account, key: e.Key, until: now.add(e.KeyWindow), result: result}

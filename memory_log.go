@@ -207,7 +207,7 @@ func (s *MemoryStore) Purge(_ context.Context, ages Ages, n int) (int, error) {
 		if e.refs > 0 {
 			return false
 		}
-		delete(s.events, e.ID)
+		s.forgetEvent(e)
 		return true
 	})
 	for i := 0; i < n && s.keys.len() > 0 && s.keys.front().until <= now; i++ {

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"github.com/autoreach/webhook/internal/pace"
@@ -84,7 +83,7 @@ func (e *engine) fenceOff() (lost []string) {
 		f.lane.overdue++
 		e.budget.Overdue(f.ticket)
 		if l := f.lane; l.tenured && l.rest == 0 { // it would do nothing else until the answer comes
-			l.leaving, l.tenured, l.hungry = false, false, true
+			l.leaving, l.tenured, l.turn, l.hungry = false, false, false, true
 			e.advance(l, now)
 		}
 		notify(e.claimSignal)
@@ -106,5 +105,5 @@ func (e *engine) adjustRest() {
 		e.rest = max(e.rest/2, minRest)
 	}
 	e.turned = 0
-	maps.DeleteFunc(e.full, func(_ string, at time.Time) bool { return time.Since(at) > maxRest })
+	clear(e.full)
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,6 +86,7 @@ func TestFullHostHasRoomForOneMore(t *testing.T) {
 		w.emit(1000)
 		time.Sleep(20 * time.Second)
 		require.Greater(t, rc.inHand(), 55, "they use the host's slots")
+		began, before := time.Now(), rc.count()
 		for range 20 {
 			sent := w.emitOf(1, "acct_2", events.LeadScored, events.LeadScoredData{})
 			time.Sleep(time.Second)
@@ -91,7 +95,49 @@ func TestFullHostHasRoomForOneMore(t *testing.T) {
 			require.Equal(t, sent[0].ID, r.Event)
 			require.Equal(t, webhook.StateDelivered, r.State)
 		}
+		per := float64(rc.count()-before) / time.Since(began).Seconds()
+		require.Greater(t, per, 0.85*64/0.3, "and go on using them")
 	})
+}
+
+// TestTurnsAndTheBreaker: where endpoints take turns, one that fails is probed as
+// seldom as anywhere, and the slots are used.
+func TestTurnsAndTheBreaker(t *testing.T) {
+	for what, c := range map[string]struct {
+		opts webhook.Options
+		host string
+	}{
+		"of one host":    {webhook.Options{MaxInFlightHost: 4}, "zap"},
+		"of the process": {webhook.Options{MaxInFlightTotal: 4}, "zap%d"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, c.opts)
+				var well, sick atomic.Int32
+				answer := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					time.Sleep(300 * time.Millisecond)
+					if r.URL.Path == "/6" {
+						sick.Add(1)
+						rw.WriteHeader(500)
+						return
+					}
+					well.Add(1)
+				})
+				for i := range 7 {
+					host := strings.ReplaceAll(c.host, "%d", fmt.Sprint(i)) + ".example.com"
+					w.net.Handle(host, answer)
+					_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
+						URL: fmt.Sprintf("https://%s/%d", host, i), Events: []webhook.EventType{events.LeadScored}})
+					require.NoError(t, err)
+				}
+				w.run()
+				w.emit(1000)
+				time.Sleep(5 * time.Minute)
+				require.Greater(t, well.Load(), int32(0.7*4*300/0.3))
+				require.LessOrEqual(t, sick.Load(), int32(8+4+4), "8 fail, and then it is probed after 30 s, 1 min, 2 min")
+			})
+		})
+	}
 }
 
 // TestFullHostTakesTurns: more endpoints at one host have much to send than it

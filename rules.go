@@ -77,7 +77,7 @@ func (d *Dispatcher) checkPatched(e *Endpoint, patch *EndpointPatch) error {
 	default:
 		p.add("disabled_by", "unknown", "", "is %q; use customer, operator or engine", patch.DisabledBy)
 	}
-	if o := patch.Overlap; o != 0 && (o < time.Minute || o > 30*24*time.Hour) {
+	if o := patch.Overlap; o != 0 && (o < minOverlap || o > maxOverlap) {
 		p.add("overlap", "range", "1m to 720h", "is %v; use one minute to 30 days", o)
 	}
 	if patch.Overlap != 0 && patch.Secret.Value == "" {

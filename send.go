@@ -156,7 +156,7 @@ func (e *engine) alone(l *lane) bool {
 func (e *engine) learn(l *lane, f *flight, a Attempt, retryAfter time.Duration) {
 	ok := a.Result == ResultDelivered
 	switch {
-	case SenderFault(a.Class) && l.pace.Open():
+	case SenderFault(a.Class) && a.Class != ClassFormat && !f.delivery.Resend && l.pace.Open():
 		l.failed++ // no answer to the probe: the next one comes when it is due, too
 		return
 	case f.delivery.Resend && ok:
