@@ -36,7 +36,7 @@ test: programs
 # The programs that tests need beside Go, installed when they are missing, where
 # apt-get and root are there: PostgreSQL and pgbouncer, which tests start
 # themselves, strace, for receivers in other languages Node 18 or newer with npm,
-# Python with three frameworks, and openssl, and for the console Chromium. A
+# Python with three frameworks, openssl and curl, and for the console Chromium. A
 # server that WEBHOOK_TEST_POSTGRES names takes the place of the first.
 programs:
 	missing=()
@@ -44,7 +44,7 @@ programs:
 		missing+=(postgresql)
 	fi
 	PATH=$$PATH:/usr/sbin:/sbin
-	for p in pgbouncer strace python3 openssl npm node:nodejs; do
+	for p in pgbouncer strace python3 openssl curl npm node:nodejs; do
 		command -v "$${p%%:*}" >/dev/null || missing+=("$${p#*:}")
 	done
 	for m in fastapi uvicorn flask django; do

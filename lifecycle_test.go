@@ -38,6 +38,27 @@ func TestDeleteStopsAtOnce(t *testing.T) {
 	})
 }
 
+// TestDeleteAgain: a delete whose answer was lost is repeated, and stops what is on
+// its way although there is nothing to delete any more.
+func TestDeleteAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		e, rc := w.endpoint("a.example.com", nil, slow(10*time.Second))
+		w.run()
+		w.emit(2)
+		time.Sleep(time.Second)
+		require.NoError(t, w.store.DeleteEndpoint(t.Context(), account, e.ID))
+		synctest.Wait()
+		require.Equal(t, 2, rc.inHand())
+		require.ErrorIs(t, w.d.DeleteEndpoint(t.Context(), "acct_2", e.ID), webhook.ErrNotFound)
+		synctest.Wait()
+		require.Equal(t, 2, rc.inHand(), "it is not theirs")
+		require.ErrorIs(t, w.d.DeleteEndpoint(t.Context(), account, e.ID), webhook.ErrNotFound)
+		synctest.Wait()
+		require.Zero(t, rc.inHand())
+	})
+}
+
 func TestDisableAndEnable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{})

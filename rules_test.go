@@ -366,3 +366,165 @@ func TestChangedBy(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, by(), "nobody is named")
 }
+
+// A patch with an overlap begins a rotation, and needs all of one.
+func TestOverlapRules(t *testing.T) {
+	d, ctx := newDispatcher(t, nil), t.Context()
+	e := good()
+	e.Secret = "the first of its secrets"
+	e, err := d.CreateEndpoint(ctx, e)
+	require.NoError(t, err)
+	next := Set(Secret("the second of its secrets"))
+	for name, c := range map[string]struct {
+		patch       EndpointPatch
+		field, code string
+	}{
+		"no secret":             {EndpointPatch{Overlap: time.Hour}, "secret", "required"},
+		"a secret that is gone": {EndpointPatch{Overlap: time.Hour, Secret: Set(Secret(""))}, "secret", "required"},
+		"a short secret":        {EndpointPatch{Overlap: time.Hour, Secret: Set(Secret("short"))}, "secret", "too_short"},
+		"another field alone":   {EndpointPatch{Overlap: time.Hour, Name: Set("CRM")}, "secret", "required"},
+		"the least there is":    {EndpointPatch{Overlap: 1, Secret: next}, "overlap", "range"},
+		"under a minute":        {EndpointPatch{Overlap: time.Minute - 1, Secret: next}, "overlap", "range"},
+		"over 30 days":          {EndpointPatch{Overlap: 30*24*time.Hour + 1, Secret: next}, "overlap", "range"},
+		"negative":              {EndpointPatch{Overlap: -time.Hour, Secret: next}, "overlap", "range"},
+	} {
+		_, err := d.UpdateEndpoint(ctx, e.Account, e.ID, 0, c.patch)
+		require.Equal(t, c.code, fields(t, err)[c.field].Code, name)
+		_, err = d.UpdateEndpoint(ctx, e.Account, e.ID, e.Version+1, c.patch)
+		require.ErrorIs(t, err, ErrConflict, "%s: a stale version comes first", name)
+	}
+	_, err = d.UpdateEndpoint(ctx, e.Account, e.ID, 0, EndpointPatch{Overlap: -1})
+	require.Len(t, fields(t, err), 2, "all that is wrong")
+	for _, overlap := range []time.Duration{1, -time.Hour, 31 * 24 * time.Hour} {
+		_, err = d.UpdateEndpoint(ctx, e.Account, e.ID, 0, EndpointPatch{Overlap: overlap, Secret: Set(Secret("the first of its secrets"))})
+		require.Contains(t, fields(t, err), "overlap", "a repeat of what cannot have been")
+	}
+	unsigned, err := d.CreateEndpoint(ctx, good())
+	require.NoError(t, err)
+	_, err = d.UpdateEndpoint(ctx, unsigned.Account, unsigned.ID, 0, EndpointPatch{Overlap: time.Hour, Secret: Set(Secret(""))})
+	require.Equal(t, "required", fields(t, err)["secret"].Code, "none is no repeat of none")
+	r, err := d.Endpoint(ctx, e.Account, e.ID)
+	require.NoError(t, err)
+	require.Equal(t, e.Version, r.Version)
+	require.False(t, r.Rotating)
+
+	for i, overlap := range []time.Duration{time.Minute, 30 * 24 * time.Hour} {
+		e, err = d.UpdateEndpoint(ctx, e.Account, e.ID, e.Version, EndpointPatch{Overlap: overlap, Secret: Set(Secret(fmt.Sprint("the next of its secrets: ", i)))})
+		require.NoError(t, err)
+		require.True(t, e.Rotating)
+		require.WithinDuration(t, time.Now().Add(overlap), e.OldSecretUntil, 30*time.Second)
+	}
+}
+
+// A rotation by UpdateEndpoint can be repeated as it was, whatever the version is
+// by now, and another one needs the version that is there.
+func TestRotationOfAVersion(t *testing.T) {
+	const first, second, third = Secret("the first of its secrets"), Secret("the second of its secrets"), Secret("the third of its secrets")
+	rotate := func(s Secret) EndpointPatch { return EndpointPatch{Secret: Set(s), Overlap: time.Hour} }
+	for name, c := range map[string]struct {
+		version  int64
+		patch    EndpointPatch
+		conflict bool
+		now, old Secret
+		changed  bool
+	}{
+		"the same, as it was":             {1, rotate(second), false, second, first, false},
+		"the same, of a later version":    {2, rotate(second), false, second, first, false},
+		"the same, of any version":        {0, rotate(second), false, second, first, false},
+		"the same, another overlap":       {1, EndpointPatch{Secret: Set(second), Overlap: 2 * time.Hour}, false, second, first, false},
+		"the same, with a name":           {1, EndpointPatch{Secret: Set(second), Overlap: time.Hour, Name: Set("New")}, false, second, first, false},
+		"another, of an old version":      {1, rotate(third), true, second, first, false},
+		"the first, of an old version":    {1, rotate(first), true, second, first, false},
+		"another, of the version":         {2, rotate(third), false, third, second, true},
+		"another, of any version":         {0, rotate(third), false, third, second, true},
+		"no rotation, of an old version":  {1, EndpointPatch{Secret: Set(second)}, true, second, first, false},
+		"no rotation, of the version":     {2, EndpointPatch{Secret: Set(second)}, false, second, "", true},
+		"no secret, of an old version":    {1, EndpointPatch{Name: Set("New")}, true, second, first, false},
+		"another, of a version to come":   {3, rotate(third), true, second, first, false},
+		"no secret at all, of an old one": {1, EndpointPatch{Secret: Set(Secret(""))}, true, second, first, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, ctx := newDispatcher(t, nil), t.Context()
+			e := good()
+			e.Secret = first
+			e, err := d.CreateEndpoint(ctx, e)
+			require.NoError(t, err)
+			rotated, err := d.UpdateEndpoint(ctx, e.Account, e.ID, 1, rotate(second))
+			require.NoError(t, err)
+			require.EqualValues(t, 2, rotated.Version)
+
+			got, err := d.UpdateEndpoint(ctx, e.Account, e.ID, c.version, c.patch)
+			if c.conflict {
+				require.ErrorIs(t, err, ErrConflict)
+			} else {
+				require.NoError(t, err)
+				require.Empty(t, got.Secret+got.OldSecret, "what is returned has no secret")
+			}
+			stored, err := d.store.Endpoints(ctx, EndpointQuery{Account: e.Account, ID: e.ID, Limit: 1})
+			require.NoError(t, err)
+			require.Equal(t, c.now, stored[0].Secret)
+			require.Equal(t, c.old, stored[0].OldSecret)
+			require.Equal(t, c.changed, stored[0].Version == 3)
+			if !c.changed {
+				require.Equal(t, rotated.OldSecretUntil.UTC(), stored[0].OldSecretUntil.UTC())
+				require.Equal(t, "CRM Sync", stored[0].Name)
+			}
+			if !c.changed && !c.conflict {
+				require.Equal(t, rotated, got)
+			}
+		})
+	}
+}
+
+// A lossy store makes a change and loses the answer.
+type lossy struct {
+	Store
+	err error
+}
+
+func (l *lossy) PutEndpoint(ctx context.Context, e Endpoint, limit int) (Endpoint, error) {
+	e, err := l.Store.PutEndpoint(ctx, e, limit)
+	if l.err != nil {
+		return Endpoint{}, l.err
+	}
+	return e, err
+}
+
+// The new secret comes back where it may be in use, and not where it cannot be.
+func TestRotateSecretReturnsTheSecret(t *testing.T) {
+	store := &lossy{Store: NewMemoryStore(nil)}
+	d, err := New(store, nil)
+	require.NoError(t, err)
+	ctx := t.Context()
+	e := good()
+	e.Secret = "the first of its secrets"
+	e, err = d.CreateEndpoint(ctx, e)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		next    Secret
+		overlap time.Duration
+		field   string
+	}{
+		{"short", 0, "secret"}, {" begins with white space", time.Hour, "secret"}, {"", time.Second, "overlap"},
+		{"the second of its secrets", -1, "overlap"}, {"the second of its secrets", 31 * 24 * time.Hour, "overlap"},
+	} {
+		got, none, err := d.RotateSecret(ctx, e.Account, e.ID, c.next, c.overlap)
+		require.Contains(t, fields(t, err), c.field)
+		require.Empty(t, got)
+		require.Empty(t, none)
+	}
+
+	store.err = errors.New("the answer was lost")
+	next, _, err := d.RotateSecret(ctx, e.Account, e.ID, "", 0)
+	require.ErrorIs(t, err, store.err)
+	require.NotEmpty(t, next)
+	store.err = nil
+	same, e, err := d.RotateSecret(ctx, e.Account, e.ID, next, 0)
+	require.NoError(t, err)
+	require.Equal(t, next, same)
+	require.EqualValues(t, 2, e.Version, "it was made already")
+	stored, err := d.store.Endpoints(ctx, EndpointQuery{Account: e.Account, ID: e.ID, Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, Secret("the first of its secrets"), stored[0].OldSecret)
+	require.Equal(t, next, stored[0].Secret)
+}

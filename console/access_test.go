@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -148,6 +150,101 @@ func TestAuthorize(t *testing.T) {
 	may[console.ViewPayload] = true
 	require.Contains(t, w.see(gets[11]), "lead_1")
 	require.Contains(t, w.see(gets[11]), "the answer")
+}
+
+// Who may test and not add webhooks sends nothing to where they like.
+func TestTestOfANewWebhook(t *testing.T) {
+	for _, c := range []struct {
+		may    []console.Action
+		status int
+	}{
+		{[]console.Action{console.View}, 403},
+		{[]console.Action{console.View, console.Test}, 403},
+		{[]console.Action{console.View, console.Test, console.Update}, 403},
+		{[]console.Action{console.View, console.Create}, 403},
+		{[]console.Action{console.View, console.Test, console.Create}, 200},
+	} {
+		w := newWorld(t, &console.Options{Authorize: func(_ *http.Request, a console.Action) error {
+			if !slices.Contains(c.may, a) {
+				return errors.New("no")
+			}
+			return nil
+		}})
+		sent := 0
+		w.network.Handle("crm.example.com", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent++ }))
+		const body = `{"name":"x","url":"https://crm.example.com/","events":["lead.scored"]}`
+		got := w.api("POST", "new/test", body, c.status)
+		rec := w.post("new/test", "name", "x", "url", "https://crm.example.com/", "events", "lead.scored")
+		require.Equal(t, c.status, rec.Code, "%v", c.may)
+		if c.status == 200 {
+			require.Equal(t, 2, sent)
+			continue
+		}
+		require.Equal(t, "not_allowed", got["error"].(map[string]any)["code"], "%v", c.may)
+		require.Zero(t, sent, "%v", c.may)
+		require.Equal(t, 403, w.post("new/test", "name", "").Code, "nor does it say what is wrong")
+	}
+}
+
+// Who may not change a webhook's URL does not see the path that a redirect leads
+// to, which mostly is its own.
+func TestRedirectsAreAsSecretAsURLs(t *testing.T) {
+	may := map[console.Action]bool{console.View: true, console.ViewPayload: true, console.Test: true, console.Resend: true}
+	w := newWorld(t, &console.Options{Authorize: func(_ *http.Request, a console.Action) error {
+		if !may[a] {
+			return errors.New("no")
+		}
+		return nil
+	}})
+	w.network.Handle("flow.example.com", http.RedirectHandler("https://flow.example.com/hooks/key-of-the-flow/;v=1/", http.StatusPermanentRedirect))
+	e, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: w.account, Name: "Flow", URL: "https://flow.example.com/hooks/key-of-the-flow/;v=1", Events: []string{"lead.scored"}})
+	require.NoError(t, err)
+	w.happen(1)
+	w.deliver()
+	one := e.ID + "/" + itoa(w.deliveries(e)[0].ID)
+
+	// errors are where the whole of what an attempt ended with is told.
+	told := func() map[string]string {
+		first := func(v any) map[string]any { return v.([]any)[0].(map[string]any) }
+		hook := first(w.api("GET", "", "", 200)["webhooks"])
+		log, delivery := w.api("GET", e.ID, "", 200), w.api("GET", one, "", 200)
+		tested := w.send("POST", e.ID+"/test", "application/json", "", "application/json")
+		var test struct {
+			Test struct {
+				Summary string
+				Attempt struct{ Error string }
+			}
+		}
+		require.NoError(t, json.Unmarshal(tested.Body.Bytes(), &test))
+		out := map[string]string{"test": test.Test.Attempt.Error, "test's summary": test.Test.Summary,
+			"attempts of the log": first(first(log["deliveries"])["attempts"])["error"].(string),
+			"attempts":            first(delivery["delivery"].(map[string]any)["attempts"])["error"].(string)}
+		for at, hook := range map[string]any{"list": hook, "log": log["webhook"], "delivery": delivery["webhook"]} {
+			hook := hook.(map[string]any)
+			out[at+": error_reason"], out[at+": undelivered_reason"] = hook["error_reason"].(string), hook["undelivered_reason"].(string)
+			out[at+": last_delivery"] = hook["last_delivery"].(map[string]any)["error"].(string)
+		}
+		for _, path := range []string{"", e.ID, one} {
+			out["page "+path] = w.see(path)
+		}
+		out["page of a test"] = text(w.send("POST", e.ID+"/test", "application/json", "", browser).Body.String())
+		return out
+	}
+	const masked, whole = "answered 308 to https://flow.example.com/…; redirects are not followed", "answered 308 to https://flow.example.com/hooks/key-of-the-flow/;v=1/; redirects are not followed"
+	for at, text := range told() {
+		require.Contains(t, text, masked, at)
+		require.NotContains(t, text, "key-of-the-flow", at)
+	}
+	gets, _ := pages(e.ID, w.deliveries(e)[0].ID)
+	for _, path := range gets {
+		for _, accept := range []string{browser, "application/json"} {
+			require.NotContains(t, w.send("GET", path, "", "", accept).Body.String(), "key-of-the-flow", path)
+		}
+	}
+	may[console.Update] = true
+	for at, text := range told() {
+		require.Contains(t, text, whole, at)
+	}
 }
 
 // A page does not answer methods that it has no use for.

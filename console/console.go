@@ -65,7 +65,7 @@ const (
 	Create      Action = "create"       // add a webhook
 	Update      Action = "update"       // edit, enable, disable, change secrets
 	Delete      Action = "delete"       // delete a webhook
-	Test        Action = "test"         // send test payloads; with Update also of what is not saved
+	Test        Action = "test"         // send test payloads of what is saved; of what is typed with Update too, or with Create for a new one
 	Resend      Action = "resend"       // resend, recover and dismiss deliveries
 )
 

@@ -116,6 +116,9 @@ func (v *visit) fill(f *form) (input, error) {
 	f.Events, f.Format, f.Test, f.Enabled = p["events"], p.Get("format"), p.Get("test_event"), p.Get("enabled")
 	f.Timeout, f.MaxInFlight, f.PerSecond = p.Get("timeout_seconds"), p.Get("max_in_flight"), p.Get("per_second")
 	f.FIFO, f.Remove = p.Has("in_order"), p.Has("remove_secret")
+	if !slices.Contains([]string{"", "on", "off", "discard"}, f.Enabled) { // it must not pass for off
+		return input{}, badForm()
+	}
 	var err error
 	if f.Version, err = v.seen(); err != nil {
 		return input{}, err

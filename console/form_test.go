@@ -390,12 +390,19 @@ func TestLocked(t *testing.T) {
 	require.Equal(t, "Renamed", w.stored(e).Name)
 }
 
-// null is no way to disable a webhook.
+// null is no way to disable a webhook, nor is any word but one.
 func TestEnabledNull(t *testing.T) {
 	w := newWorld(t, nil)
 	e := w.add("Ours", 200, "")
 	w.api("POST", e.ID+"/edit", `{"enabled":null}`, 422)
+	typed := []string{"name", "Ours", "url", e.URL, "events", "lead.scored", "headers", "X-Token: ••••••••", "enabled"}
+	for _, word := range []string{"true", "1", "ON", "send", "x"} {
+		require.Equal(t, 400, w.post(e.ID+"/edit", append(typed, word)...).Code, word)
+	}
+	require.Equal(t, 303, w.post(e.ID+"/edit", append(typed, "on")...).Code)
 	require.True(t, w.stored(e).Enabled)
+	require.Equal(t, 303, w.post(e.ID+"/edit", append(typed, "off")...).Code)
+	require.False(t, w.stored(e).Enabled)
 }
 
 // Enabling asks what shall become of what waited, and does that.
@@ -417,6 +424,59 @@ func TestEnableAsks(t *testing.T) {
 			require.Equal(t, waiting == "send", d.State == webhook.StateDelivered)
 		}
 	}
+}
+
+// A repeat of a call whose answer was lost, or somebody else's answer to the same
+// question, discards nothing of what is enabled by now.
+func TestDiscardOfWhatIsEnabled(t *testing.T) {
+	for what, enable := range map[string]func(w *world, id, version string) int{
+		"the question": func(w *world, id, version string) int {
+			return w.post(id+"/enable", "waiting", "discard", "version", version).Code
+		},
+		"no version": func(w *world, id, _ string) int { return w.post(id+"/enable", "waiting", "discard").Code },
+		"JSON": func(w *world, id, version string) int {
+			return w.send("POST", id+"/enable", "application/json", `{"waiting":"discard","version":`+version+`}`, "application/json").Code
+		},
+		"an edit": func(w *world, id, _ string) int {
+			return w.send("POST", id+"/edit", "application/json", `{"enabled":true,"waiting":"discard"}`, "application/json").Code
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t, nil)
+			e := w.add("Ours", 200, "")
+			w.happen(3)
+			require.Equal(t, 303, w.post(e.ID+"/disable").Code)
+			version := fmt.Sprint(w.stored(e).Version)
+			require.Less(t, enable(w, e.ID, version), 400)
+			require.Zero(t, w.stored(e).Pending)
+			w.happen(2)
+			for range 2 {
+				require.Less(t, enable(w, e.ID, version), 400, "it is as it was asked for")
+				require.Equal(t, 2, w.stored(e).Pending)
+			}
+			require.True(t, w.stored(e).Enabled)
+		})
+	}
+}
+
+// The answer to a question is not that to a later one: what waits by now is not
+// what it was about.
+func TestStaleEnable(t *testing.T) {
+	w := newWorld(t, nil)
+	e := w.add("Ours", 200, "")
+	w.happen(1)
+	require.Equal(t, 303, w.post(e.ID+"/disable").Code)
+	seen := fmt.Sprint(w.stored(e).Version)
+	require.Contains(t, w.get(e.ID+"/enable").Body.String(), `name="version" value="`+seen+`"`)
+	require.Equal(t, 303, w.post(e.ID+"/enable", "waiting", "send", "version", seen).Code)
+	w.happen(2)
+	require.Equal(t, 303, w.post(e.ID+"/disable").Code)
+	for _, waiting := range []string{"discard", "send"} {
+		require.Equal(t, 409, w.post(e.ID+"/enable", "waiting", waiting, "version", seen).Code)
+		w.api("POST", e.ID+"/enable", `{"waiting":"`+waiting+`","version":`+seen+`}`, 409)
+	}
+	require.False(t, w.stored(e).Enabled)
+	require.Equal(t, 3, w.stored(e).Pending)
 }
 
 // What was given up is sent again step by step, with its progress, and can be

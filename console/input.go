@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,9 +61,18 @@ func (v *visit) decode() (input, error) {
 		return in, nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
 		return in, refuse(http.StatusBadRequest, "json", "The body is not the JSON that is described in openapi.json: %s", err)
+	}
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(body, &fields) // it is an object
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if _, ok := described()["/"+v.route][name]; !ok {
+			return in, refuse(http.StatusBadRequest, "json", "The body is not the JSON that is described in openapi.json: it has %q, which means nothing here.", name)
+		}
+	}
+	if string(fields["version"]) == "null" { // it must not pass for 0, which would be no conflict
+		return in, refuse(http.StatusBadRequest, "json", "The body is not the JSON that is described in openapi.json: version is null; send a number, or leave it out.")
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return in, refuse(http.StatusBadRequest, "json", "The body holds more than one JSON value.")
@@ -102,21 +113,34 @@ func (v *visit) seen() (int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 {
-		return 0, refuse(http.StatusBadRequest, "form", "The form could not be read.")
+		return 0, badForm()
 	}
 	return n, nil
 }
 
+// badForm refuses a form that says nothing that can be followed.
+func badForm() error {
+	return refuse(http.StatusBadRequest, "form", "The form could not be read.")
+}
+
 func (v *visit) parseForm() error {
 	err := v.r.ParseForm()
-	if multipart := strings.HasPrefix(v.r.Header.Get("Content-Type"), "multipart/"); err == nil && multipart {
+	kind, _, _ := mime.ParseMediaType(v.r.Header.Get("Content-Type"))
+	foreign := strings.HasPrefix(kind, "multipart/") || kind != "application/x-www-form-urlencoded" && v.hasBody()
+	if err == nil && foreign { // it must not pass for an empty form
 		return refuse(http.StatusUnsupportedMediaType, "content_type", "Send application/x-www-form-urlencoded or application/json.")
 	}
 	var tooLarge *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooLarge) {
-		return refuse(http.StatusBadRequest, "form", "The form could not be read.")
+		return badForm()
 	}
 	return err
+}
+
+// hasBody says whether there is any of a body that was not read.
+func (v *visit) hasBody() bool {
+	n, _ := io.ReadFull(v.r.Body, make([]byte, 1))
+	return n > 0
 }
 
 // number reads a number from the query.

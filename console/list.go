@@ -147,6 +147,7 @@ type oneView struct {
 	PayloadSize int           `json:"payload_bytes"`
 	Purged      bool          `json:"payload_purged"`
 	Pretty      string        `json:"-"`
+	PrettyCut   bool          `json:"-"`
 }
 
 // maxPayload is how much of a payload a page shows.
@@ -162,7 +163,7 @@ func (v *visit) delivery() (*answer, error) {
 	o.Delivery.CanResend = o.Delivery.CanResend && d.Body != nil
 	if v.may(ViewPayload) {
 		o.Payload, o.PayloadCut = cut(d.Body, maxPayload)
-		o.Pretty, o.PayloadCut = pretty(d.Body, maxPayload)
+		o.Pretty, o.PrettyCut = pretty(d.Body, maxPayload)
 	}
 	return &answer{json: o, page: "delivery", title: o.Delivery.Title, data: o}, nil
 }

@@ -111,6 +111,57 @@ func apiWorld(t *testing.T) (*world, func(string) string) {
 	}
 }
 
+// A field that the document does not have at a path, but at another one or in
+// other letters, is refused by its name, and so is what it describes otherwise.
+func TestFieldsThatAreNotDescribed(t *testing.T) {
+	s := document(t)
+	described, all := map[string]map[string]any{}, map[string]bool{"made": true, "generate": true}
+	for path, ops := range s.doc["paths"].(map[string]any) {
+		op, ok := ops.(map[string]any)["post"].(map[string]any)
+		if !ok {
+			continue
+		}
+		fields := map[string]any{}
+		if body, ok := op["requestBody"].(map[string]any); ok {
+			media := body["content"].(map[string]any)["application/json"].(map[string]any)
+			fields = s.resolve(media["schema"].(map[string]any)["$ref"].(string))["properties"].(map[string]any)
+		}
+		described[strings.TrimPrefix(path, "/")] = fields
+		for name := range fields {
+			all[name], all[strings.ToUpper(name[:1])+name[1:]] = true, true
+		}
+	}
+	require.Len(t, described, 17)
+	w, fill := apiWorld(t)
+	w.store.since()
+	for path, fields := range described {
+		for name := range all {
+			if _, ok := fields[name]; ok {
+				continue
+			}
+			refused := w.api("POST", fill(path), `{"`+name+`":null}`, 400)["error"].(map[string]any)
+			require.Equal(t, "json", refused["code"], "%s %s", path, name)
+			require.Contains(t, refused["message"], `it has "`+name+`", which means nothing here`, path)
+		}
+		if _, ok := fields["version"]; ok {
+			refused := w.api("POST", fill(path), `{"version":null}`, 400)["error"].(map[string]any)
+			require.Contains(t, refused["message"], "version is null", path)
+		}
+	}
+	require.Zero(t, changes(w.store.since()))
+	for path, body := range map[string]string{ // what each of them would have done
+		"new":             `{"name":"Off","url":"https://a.example.com/","events":["lead.scored"],"enabled":false}`,
+		"new/test":        `{"name":"Off","url":"https://a.example.com/","events":["lead.scored"],"generate_secret":true}`,
+		"{id}/edit":       `{"generate_secret":true}`,
+		"{id}/enable":     `{"enabled":true}`,
+		"{id}/delete":     `{"version":1}`,
+		"{id}/{n}/resend": `{"waiting":"send"}`,
+	} {
+		w.api("POST", fill(path), body, 400)
+		require.Zero(t, changes(w.store.since()), path)
+	}
+}
+
 // The validator itself says what is wrong.
 func TestSchema(t *testing.T) {
 	s := document(t)

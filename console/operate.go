@@ -44,8 +44,11 @@ func (v *visit) enable() (*answer, error) {
 		return nil, err
 	}
 	version := r.Version // it is enabled as it was looked at: the operator may be disabling it at this moment
+	if in.Version != 0 && !r.Enabled {
+		version = in.Version // what waits by now may not be what the question was about
+	}
 	switch {
-	case in.Waiting == "discard": // what is lost by it: not before it is known to be possible
+	case in.Waiting == "discard" && !r.Enabled: // what is lost by it: not before it is known to be possible
 		e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, version, webhook.EndpointPatch{})
 		if err != nil {
 			return nil, err

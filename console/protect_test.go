@@ -292,6 +292,11 @@ func TestUnreadable(t *testing.T) {
 		for _, kind := range []string{"multipart/form-data; boundary=x", "multipart/form-data", "multipart/mixed; boundary=x"} {
 			w.refused(path, kind, upload, 415, "content_type", `Send application/x-www-form-urlencoded or application/json\.`)
 		}
+		for _, kind := range []string{"", "text/plain", "text/json", "application/merge-patch+json", "application/octet-stream"} {
+			for _, body := range []string{`{"name":"Ours"}`, "name=Ours", " "} {
+				w.refused(path, kind, body, 415, "content_type", `Send application/x-www-form-urlencoded or application/json\.`)
+			}
+		}
 		for _, body := range []string{"name=%zz", "name=Ours&%", "name=Ours;x=1", "version=x", "version=-1", "version=9223372036854775808"} {
 			w.refused(path, "application/x-www-form-urlencoded", body, 400, "form", `The form could not be read\.`)
 		}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"net/http"
@@ -53,14 +54,15 @@ func (v *visit) rotate() (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Version > 0 && r.Version > in.Version+1 { // one more may be this very form, sent twice
-		return nil, webhook.ErrConflict
+	secret := webhook.Secret(cmp.Or(in.Secret.Value, in.made))
+	if secret == "" {
+		secret = webhook.GenerateSecret()
 	}
-	next := in.Secret.Value
-	if next == "" {
-		next = in.made
+	overlap := duration(in.Overlap, time.Hour)
+	if overlap == 0 {
+		overlap = webhook.DefaultOverlap
 	}
-	secret, e, err := v.d.RotateSecret(v.r.Context(), v.account, v.id, webhook.Secret(next), duration(in.Overlap, time.Hour))
+	e, err := v.d.UpdateEndpoint(v.r.Context(), v.account, v.id, in.Version, webhook.EndpointPatch{Secret: webhook.Set(secret), Overlap: overlap})
 	if err != nil {
 		return v.notRotated(r, in, err)
 	}
@@ -100,10 +102,19 @@ func (v *visit) notRotated(r webhook.EndpointRecord, in input, err error) (*answ
 	return &answer{status: http.StatusUnprocessableEntity, page: "rotate", title: "Rotate the secret of " + r.Name, data: view}, nil
 }
 
+// endRotation ends the rotation that was seen: of a later one the receiver may
+// have the old secret only.
 func (v *visit) endRotation() (*answer, error) {
+	in, err := v.read()
+	if err != nil {
+		return nil, err
+	}
 	r, err := v.readable()
 	if err != nil {
 		return nil, err
+	}
+	if in.Version != 0 && r.Rotating && r.Version != in.Version {
+		return nil, webhook.ErrConflict
 	}
 	e, err := v.d.EndRotation(v.r.Context(), v.account, v.id)
 	return v.changed(r, e, err, "rotated")

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
@@ -8,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
 )
 
 // A page says what its JSON says.
@@ -64,6 +68,40 @@ func walk(at string, v any, f func(at, v string)) {
 		}
 	case string:
 		f(at, v)
+	}
+}
+
+// Whether a payload is cut is said of what is shown: in JSON as it was sent, on
+// the page indented.
+func TestPayloadIsCut(t *testing.T) {
+	const limit = 8 << 10
+	for _, c := range []struct {
+		name     string
+		note     string // a part of the payload
+		json     bool
+		indented bool
+	}{
+		{"short", `1`, false, false},
+		{"long when it is indented", "[1" + strings.Repeat(",1", 2000) + "]", false, true},
+		{"long", `"` + strings.Repeat("x", limit) + `"`, true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			e := w.add("Ours", 200, "")
+			_, err := w.d.Emit(t.Context(), webhook.Event{Account: w.account, Type: events.LeadScored, Data: json.RawMessage(`{"lead":{"id":"lead_1"},"note":` + c.note + `}`)})
+			require.NoError(t, err)
+			w.deliver()
+			path := e.ID + "/" + itoa(w.deliveries(e)[0].ID)
+			got := w.api("GET", path, "", 200)
+			require.Equal(t, c.json, got["payload_cut"])
+			if !c.json {
+				require.JSONEq(t, w.get(path+"/payload").Body.String(), got["payload"].(string))
+				require.EqualValues(t, len(got["payload"].(string)), got["payload_bytes"])
+			} else {
+				require.Len(t, got["payload"], limit)
+			}
+			require.Equal(t, c.indented, strings.Contains(w.see(path), "only its beginning is shown"))
+		})
 	}
 }
 

@@ -106,7 +106,12 @@ func (v *visit) serve() (*answer, error) {
 		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxBody)
 	}
 	if !v.may(View) || !v.may(action) {
-		return nil, refuse(http.StatusForbidden, "not_allowed", "Your role does not allow this. Ask an administrator of your account.")
+		return nil, notAllowed()
+	}
+	if v.r.Method == http.MethodPost && v.isJSONBody() && described()["/"+v.route] == nil {
+		if _, err := v.decode(); err != nil { // what takes nothing passes nothing over, either
+			return nil, err
+		}
 	}
 	return do(v)
 }
@@ -116,6 +121,11 @@ func (r route) allows(method string) bool {
 		return r.post != nil
 	}
 	return r.get != nil && (method == http.MethodGet || method == http.MethodHead)
+}
+
+// notAllowed refuses what the person may not do.
+func notAllowed() error {
+	return refuse(http.StatusForbidden, "not_allowed", "Your role does not allow this. Ask an administrator of your account.")
 }
 
 // may says whether the person may do that.

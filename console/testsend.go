@@ -38,6 +38,9 @@ type previewView struct {
 }
 
 func (v *visit) testNew() (*answer, error) {
+	if !v.may(Create) { // whoever may only test sends to what is saved
+		return nil, notAllowed()
+	}
 	f := &form{Limits: v.d.Limits(v.account), Enabled: "on"}
 	return v.try(f, webhook.Endpoint{Account: v.account}, func(event string, p webhook.EndpointPatch) (webhook.Attempt, error) {
 		return v.d.TestNew(v.r.Context(), with(webhook.Endpoint{Account: v.account}, p), event)
@@ -119,6 +122,7 @@ func (v *visit) typed(f *form, stored webhook.Endpoint) (event string, p webhook
 }
 
 func (v *visit) testView(event string, a webhook.Attempt) *testView {
+	a.Error = v.told(a.Error)
 	out := &testView{Delivered: a.Result == webhook.ResultDelivered, Event: event, Attempt: v.attemptView(a, true)}
 	time := took(out.Attempt.TookMS)
 	failed := "It failed after " + time
@@ -208,7 +212,7 @@ func (v *visit) curl(e webhook.Endpoint, s webhook.Secret, event string) string 
 // stand for signatures by what is not at hand.
 func curl(req webhook.Preview, placeholders []string) string {
 	var b strings.Builder
-	b.WriteString("curl -i " + quote(req.URL))
+	b.WriteString("curl -g -i " + quote(req.URL)) // -g: brackets are what they are
 	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
 		for _, value := range req.Header[name] {
 			b.WriteString(" \\\n  -H " + quote(name+": "+value))
@@ -217,7 +221,7 @@ func curl(req webhook.Preview, placeholders []string) string {
 	for _, header := range placeholders {
 		b.WriteString(" \\\n  -H " + quote(header))
 	}
-	b.WriteString(" \\\n  --data-binary " + quote(string(req.Body)))
+	b.WriteString(" \\\n  --data-raw " + quote(string(req.Body)))
 	return b.String()
 }
 

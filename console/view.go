@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -139,6 +140,12 @@ type hourView struct {
 const hoursShown = 24
 
 func (v *visit) webhookView(r webhook.EndpointRecord) *webhookView {
+	if !v.may(Update) { // it is a credential where it leads to a chat or an automation
+		r.URL = webhook.MaskURL(r.URL)
+	}
+	for _, text := range []*string{&r.Health.Error, &r.Health.Reason, &r.Health.LastReason} {
+		*text = v.told(*text)
+	}
 	h := r.Health
 	out := &webhookView{
 		ID: r.ID, Version: r.Version, Name: r.Name, URL: r.URL, Events: append([]string{}, r.Events...),
@@ -153,9 +160,6 @@ func (v *visit) webhookView(r webhook.EndpointRecord) *webhookView {
 		InError: h.InError, Reason: h.Reason, Undelivered: h.Undelivered, LastReason: h.LastReason, Pending: r.Pending,
 		Hours: hours(r.Hours, time.Now()),
 	}
-	if !v.may(Update) { // it is a credential where it leads to a chat or an automation
-		out.URL = webhook.MaskURL(r.URL)
-	}
 	out.strange = r.Format != "" && !slices.ContainsFunc(v.formats(), func(f formatView) bool { return f.Name == r.Format })
 	out.Status = status(r)
 	out.Summary, out.hint = v.summary(r), hint(r)
@@ -164,6 +168,17 @@ func (v *visit) webhookView(r webhook.EndpointRecord) *webhookView {
 	}
 	return out
 }
+
+// told is what an attempt ended with, for who looks at it: a redirect mostly
+// leads to the webhook's own path with a slash more.
+func (v *visit) told(text string) string {
+	if !strings.Contains(text, "https://") || v.may(Update) {
+		return text
+	}
+	return urlPath.ReplaceAllString(text, "$1$2/…$3")
+}
+
+var urlPath = regexp.MustCompile(`(https?://)(?:[^/@\s]*@)?([^/?#\s;]+)\S*?([;,.)]*(?:\s|$))`)
 
 // EventTitles names the events as customers know them.
 func (w *webhookView) EventTitles() string { return strings.Join(w.titles, ", ") }
@@ -251,6 +266,7 @@ func (a attemptView) IsLast() bool { return a.last }
 const maxResponse = 1 << 10
 
 func (v *visit) attemptView(a webhook.Attempt, response bool) attemptView {
+	a.Error = v.told(a.Error)
 	out := attemptView{N: a.N, At: stamp(a.At), TookMS: float64(a.Took.Microseconds()) / 1000, Result: string(a.Result),
 		Code: a.Status, Class: a.Class, Error: a.Error, Advice: advice(a.Class, a.Status)}
 	if response && v.may(ViewPayload) {

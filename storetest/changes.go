@@ -10,6 +10,7 @@ var changeCases = []testCase{
 	{"Changes/DisableOnlySentVersion", "only the version that was sent to is disabled: its owner may have repaired it meanwhile",
 		changeVersion},
 	{"Changes/DisableOnlyIfApplied", "an outcome that is not applied disables nothing", changeApplied},
+	{"Changes/DisableOnlyIfDead", "a death disables nothing if the delivery was delivered after all in the same call", changeWon},
 }
 
 func changeTurns(c *check) {
@@ -97,5 +98,22 @@ func changeApplied(c *check) {
 	c.drop(disabling(e.Version)(now, d), "it is delivered")
 	if !c.look(e).Enabled {
 		c.Errorf("disabled by a delivery that was delivered")
+	}
+}
+
+func changeWon(c *check) {
+	e := c.endpoint()
+	old, now, d := c.twoHolders(e)
+	s := c.settle([]webhook.Outcome{disabling(e.Version)(now, d), delivered(old, d)})
+	if !s.Applied[1] {
+		c.Errorf("a stale holder's 2xx is not applied: %+v", s)
+	}
+	for _, x := range s.Changes {
+		if x.Kind == webhook.ChangeDisabled {
+			c.Errorf("reported as disabled")
+		}
+	}
+	if r := c.look(e); !r.Enabled || r.Version != e.Version {
+		c.Errorf("disabled by a delivery that was delivered in the same call: enabled %t, version %d", r.Enabled, r.Version)
 	}
 }

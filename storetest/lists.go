@@ -10,6 +10,8 @@ import (
 var listCases = []testCase{
 	{"Endpoints/OrderAndPages", "endpoints come in the order of their creation, and After continues behind the last one of a " +
 		"page: each of them once", listPages},
+	{"Endpoints/PageAfterDeleted", "the next page goes on behind the ID of After, also when that endpoint was deleted meanwhile, or " +
+		"one with an earlier ID was stored later: a reader must not take the rest for gone", listDeleted},
 	{"Endpoints/DefaultLimit", "a page has 100 endpoints unless asked for another number", listDefault},
 	{"Endpoints/TypeFilter", "Type selects those that an event would concern: subscribed, and enabled or disabled by the " +
 		"engine (which logs what they miss)", listType},
@@ -50,6 +52,22 @@ func listPages(c *check) {
 	}
 	if one := c.list(webhook.EndpointQuery{Account: account, ID: want[4]}); !slices.Equal(one, want[4:5]) {
 		c.Errorf("by ID: got %v, want %v", one, want[4:5])
+	}
+}
+
+func listDeleted(c *check) {
+	slow := draft()
+	want := []string{slow.ID}
+	for range 4 {
+		want = append(want, c.endpoint().ID)
+	}
+	c.put(slow)
+	if page := c.list(webhook.EndpointQuery{Account: account, Limit: 2}); !slices.Equal(page, want[:2]) {
+		c.Errorf("the first page:\ngot  %v\nwant %v", page, want[:2])
+	}
+	c.must(c.s.DeleteEndpoint(c.ctx, account, want[1]), "DeleteEndpoint")
+	if page := c.list(webhook.EndpointQuery{Account: account, After: want[1]}); !slices.Equal(page, want[2:]) {
+		c.Errorf("behind an endpoint that is gone:\ngot  %v\nwant %v", page, want[2:])
 	}
 }
 

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"crypto/hmac"
 	"errors"
 	"fmt"
 	"net/http"
@@ -159,7 +160,8 @@ func (t *trial) isKey(key []byte) bool {
 		sum := k.StandardSum(t.claim.id, t.claim.unix, t.body)
 		return t.claim.list.Match(&sum)
 	}
-	return k.Sum(t.body) == t.claim.sum // both are of this machine's making
+	sum := k.Sum(t.body)
+	return hmac.Equal(sum[:], t.claim.sum[:])
 }
 
 // otherContent finds that the wrong text was signed.

@@ -51,7 +51,7 @@ func TestHandlerAnswers(t *testing.T) {
 		t.Errorf("status %d %q, want an empty 204", rec.Code, rec.Body)
 	}
 	m := got[0]
-	if m.ID != "evt_1" || m.Event != "lead.scored" || string(m.Data) != `{"score":87}` || !m.Test || !bytes.Equal(m.Body, body) ||
+	if m.ID != "test_evt_1" || m.Event != "lead.scored" || string(m.Data) != `{"score":87}` || !m.Test || !bytes.Equal(m.Body, body) ||
 		!m.Timestamp.Equal(time.Date(2026, 11, 23, 10, 15, 30, 123e6, time.UTC)) || time.Since(m.Attempted).Abs() > time.Minute {
 		t.Errorf("message %+v", m)
 	}

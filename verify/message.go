@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -30,9 +31,15 @@ type Message struct {
 	// whole seconds. Zero when the request was verified by X-Webhook-Signature.
 	Attempted time.Time
 	// Test reports the header X-Webhook-Test: true, which the sender sets on a
-	// payload sent by hand to try the webhook. No signature covers this header.
+	// payload sent by hand to try the webhook. No signature covers this header, so
+	// the ID, which is signed, must begin with test_ too: nobody makes a real
+	// message look like a test. Verified by X-Webhook-Signature there is no ID, and
+	// the header alone tells.
 	Test bool
 }
+
+// testPrefix is what the IDs of tests begin with.
+const testPrefix = "test_"
 
 // Message is VerifyHeaders for those who want the content as well: it checks a
 // body that was already read against the headers of its request, and parses it.
@@ -52,6 +59,7 @@ func (v *Verifier) message(c *claim, body []byte, h http.Header) (Message, error
 	m := Message{Body: body, Test: h.Get(headerTest) == "true"}
 	if c.standard {
 		m.ID, m.Attempted = c.id, time.Unix(c.unix, 0).UTC()
+		m.Test = m.Test && strings.HasPrefix(m.ID, testPrefix)
 	}
 	m.parse()
 	return m, nil

@@ -66,6 +66,55 @@ func TestForgedIDsAreNotKept(t *testing.T) {
 	}
 }
 
+// A genuine message to which somebody adds the header of a test is no test: what
+// a receiver does not act on would be recorded as handled, and lost.
+func TestTestsAreSignedAsSuch(t *testing.T) {
+	for name, c := range map[string]struct {
+		options verifytest.Options
+		header  []string // X-Webhook-Test, on the way
+		test    bool
+	}{
+		"a test":                    {verifytest.Options{Test: true}, []string{"true"}, true},
+		"a test with an ID":         {verifytest.Options{Test: true, ID: "evt_1"}, []string{"true"}, true},
+		"a test with its whole ID":  {verifytest.Options{Test: true, ID: "test_evt_1"}, []string{"true"}, true},
+		"a test by the ID's scheme": {verifytest.Options{Test: true, Scheme: verify.ReplayProtected}, []string{"true"}, true},
+		"a header that was added":   {verifytest.Options{ID: "evt_1"}, []string{"true"}, false},
+		"in the midst of an ID":     {verifytest.Options{ID: "evt_test_1"}, []string{"true"}, false},
+		"other letters":             {verifytest.Options{ID: "TEST_1"}, []string{"true"}, false},
+		"a header that was taken":   {verifytest.Options{Test: true}, nil, false},
+		"another value":             {verifytest.Options{Test: true}, []string{"1"}, false},
+		"no signed ID":              {verifytest.Options{Test: true, Scheme: verify.BodyOnly}, []string{"true"}, true},
+		"no signed ID, added":       {verifytest.Options{Scheme: verify.BodyOnly}, []string{"true"}, true},
+	} {
+		handled, tests := 0, 0
+		v := mustNew(t, secret, &verify.Options{Once: &verify.MemoryOnce{}})
+		h := v.Handler(func(_ context.Context, m verify.Message) error {
+			if m.Test {
+				tests++
+			} else {
+				handled++
+			}
+			return nil
+		})
+		r := request(t, body, &c.options)
+		r.Header["X-Webhook-Test"] = c.header
+		if m, err := v.Message(body, r.Header); err != nil || m.Test != c.test {
+			t.Errorf("%s: Test is %v, %v; want %v", name, m.Test, err, c.test)
+		}
+		for range 2 {
+			again := r.Clone(t.Context())
+			again.Body, _ = r.GetBody()
+			if rec := serve(h, again); rec.Code != 204 {
+				t.Errorf("%s: status %d", name, rec.Code)
+			}
+		}
+		once := c.options.Scheme != verify.BodyOnly
+		if want := map[bool]int{true: 1, false: 2}[once]; c.test && (tests != want || handled != 0) || !c.test && (handled != want || tests != 0) {
+			t.Errorf("%s: handled %d times, taken for a test %d times", name, handled, tests)
+		}
+	}
+}
+
 type onceResult struct {
 	duplicate bool
 	err       error

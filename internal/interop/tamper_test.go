@@ -47,6 +47,7 @@ func bodyTampered(r request) map[string]request {
 		"a cut signature":   r.with("x-webhook-signature", signature[:len("sha256=")+8]),
 		"a bare digest":     r.with("x-webhook-signature", signature[len("sha256="):]),
 		"no signature":      r.with("x-webhook-signature", ""),
+		"no kind of body":   r.with("Content-Type", ""), // Express reads none
 	}
 }
 

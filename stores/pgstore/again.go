@@ -28,6 +28,16 @@ func (k *keys) lock(t *txn) {
 	t.exec("lockLanes", slices.Compact(lanes))
 }
 
+// untilChanged calls look until it changed something or found nothing: what it
+// found, others may have changed before it had the locks.
+func untilChanged(look func() (found, changed int, err error)) (int, error) {
+	for {
+		if found, changed, err := look(); found == 0 || changed > 0 || err != nil {
+			return changed, err
+		}
+	}
+}
+
 // Resend implements [webhook.Log].
 func (s *Store) Resend(ctx context.Context, account string, delivery int64, op string) (id int64, err error) {
 	err = s.own(ctx, s.pool, func(t *txn) error {
@@ -80,10 +90,14 @@ func (s *Store) Resend(ctx context.Context, account string, delivery int64, op s
 }
 
 // Recover implements [webhook.Log].
-func (s *Store) Recover(ctx context.Context, q webhook.DeliveryQuery) (n int, err error) {
-	query := q
+func (s *Store) Recover(ctx context.Context, q webhook.DeliveryQuery) (int, error) {
+	return untilChanged(func() (int, int, error) { return s.recover(ctx, q) })
+}
+
+func (s *Store) recover(ctx context.Context, query webhook.DeliveryQuery) (found, n int, err error) {
 	err = s.own(ctx, s.pool, func(t *txn) error {
-		q, n = query, 0
+		q := query
+		found, n = 0, 0
 		if q.Endpoint != "" {
 			if err := s.refuseDisabled(t, q); err != nil {
 				return err
@@ -92,7 +106,7 @@ func (s *Store) Recover(ctx context.Context, q webhook.DeliveryQuery) (n int, er
 		q.Undelivered = true
 		k, err := s.oldest(t, q, "false",
 			"EXISTS (SELECT FROM "+s.schema+"events v WHERE v.id = x.event_id AND v.body IS NOT NULL OFFSET 0)", "p.enabled")
-		if err != nil || len(k.ids) == 0 {
+		if found = len(k.ids); err != nil || found == 0 {
 			return err
 		}
 		k.lock(t)
@@ -100,9 +114,9 @@ func (s *Store) Recover(ctx context.Context, q webhook.DeliveryQuery) (n int, er
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return n, nil
+	return found, n, nil
 }
 
 // refuseDisabled is the error of a query for one endpoint that is disabled or
@@ -142,11 +156,15 @@ func (s *Store) oldest(t *txn, q webhook.DeliveryQuery, onQueue, onLog, onEndpoi
 }
 
 // Dismiss implements [webhook.Log].
-func (s *Store) Dismiss(ctx context.Context, q webhook.DeliveryQuery) (n int, err error) {
+func (s *Store) Dismiss(ctx context.Context, q webhook.DeliveryQuery) (int, error) {
+	return untilChanged(func() (int, int, error) { return s.dismiss(ctx, q) })
+}
+
+func (s *Store) dismiss(ctx context.Context, q webhook.DeliveryQuery) (found, n int, err error) {
 	err = s.own(ctx, s.pool, func(t *txn) error {
 		n = 0
 		k, err := s.oldest(t, q, "", "x.undelivered", "")
-		if err != nil || len(k.ids) == 0 {
+		if found = len(k.ids); err != nil || found == 0 {
 			return err
 		}
 		k.lock(t)
@@ -154,7 +172,7 @@ func (s *Store) Dismiss(ctx context.Context, q webhook.DeliveryQuery) (n int, er
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return n, nil
+	return found, n, nil
 }

@@ -14,16 +14,12 @@ func (s *Store) Erase(ctx context.Context, e webhook.Erasure, n int) (total int,
 		return 0, nil
 	}
 	if e.Subject == "" {
-		err = s.own(ctx, s.pool, func(t *txn) error {
-			total = 0
-			t.value(&total, "eraseEndpoints", text(e.Account), n)
-			return nil
-		})
+		total, err = untilChanged(func() (int, int, error) { return s.eraseEndpoints(ctx, e.Account, n) })
 		if err != nil || total == n {
 			return total, err
 		}
 	}
-	k, err := s.eraseEvents(ctx, e, n-total)
+	k, err := untilChanged(func() (int, int, error) { return s.eraseEvents(ctx, e, n-total) })
 	total += k
 	if err != nil || e.Subject != "" || total > 0 {
 		return total, err
@@ -44,23 +40,33 @@ func (s *Store) Erase(ctx context.Context, e webhook.Erasure, n int) (total int,
 	return 0, err
 }
 
+// eraseEndpoints erases endpoints of an account.
+func (s *Store) eraseEndpoints(ctx context.Context, account string, n int) (found, total int, err error) {
+	err = s.own(ctx, s.pool, func(t *txn) error {
+		t.rows(func(r pgx.CollectableRow) error { return r.Scan(&found, &total) }, "eraseEndpoints", text(account), n)
+		return nil
+	})
+	return found, total, err
+}
+
 // eraseEvents erases events with their deliveries and attempts.
-func (s *Store) eraseEvents(ctx context.Context, e webhook.Erasure, n int) (total int, err error) {
+func (s *Store) eraseEvents(ctx context.Context, e webhook.Erasure, n int) (found, total int, err error) {
 	err = s.own(ctx, s.pool, func(t *txn) error {
 		total = 0
 		var ids []string
 		t.rows(scanIDs(&ids), "findErased", text(e.Account), text(e.Subject), n)
-		if err := t.send(); err != nil || len(ids) == 0 {
+		err := t.send()
+		if found = len(ids); err != nil || found == 0 {
 			return err
 		}
-		var found keys
-		t.rows(found.scan, "erasedRows", ids)
+		var rows keys
+		t.rows(rows.scan, "erasedRows", ids)
 		if err := t.send(); err != nil {
 			return err
 		}
 		// In the order in which everybody locks: health, events, and then a
 		// look at what is there.
-		found.lock(t)
+		rows.lock(t)
 		t.exec("lockEvents", ids)
 		var k keys
 		t.rows(k.scan, "erasedRows", ids)
@@ -75,5 +81,5 @@ func (s *Store) eraseEvents(ctx context.Context, e webhook.Erasure, n int) (tota
 		t.count(&total, "eraseEvents", ids)
 		return nil
 	})
-	return total, err
+	return found, total, err
 }

@@ -56,6 +56,21 @@ func (s *Store) Claim(ctx context.Context, max int, lease time.Duration) (claims
 	return claims, next, nil
 }
 
+// sweep takes all wakes that there are, and claims nothing.
+func (s *Store) sweep(ctx context.Context) error {
+	for swept := sweepBatch; swept == sweepBatch; {
+		err := s.delivering(ctx, s.pool, func(t *txn) error {
+			swept = 0
+			t.value(&swept, "sweep", sweepBatch)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func scanClaim(r pgx.CollectableRow) (c webhook.Claim, err error) {
 	var row endpointRow
 	var failing int64

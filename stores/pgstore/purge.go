@@ -11,10 +11,14 @@ import (
 
 // Purge implements [webhook.Log]. Each kind is a short transaction of its own,
 // so that none holds locks for the others; several processes may purge at
-// once.
+// once. It takes wakes, too, which are not counted: while all is paused nobody
+// claims, and they would pile up.
 func (s *Store) Purge(ctx context.Context, ages webhook.Ages, n int) (total int, err error) {
 	if n <= 0 {
 		return 0, nil
+	}
+	if err := s.sweep(ctx); err != nil {
+		return 0, err
 	}
 	old := func(age time.Duration, f func(context.Context, time.Duration, int) (int, error)) func() (int, error) {
 		return func() (int, error) {
@@ -115,8 +119,8 @@ func (s *Store) dropBodies(ctx context.Context, age time.Duration, n int) (total
 	return total, err
 }
 
-// bury clears what a deleted endpoint left, one lane and up to n rows of each
-// table in a call. It returns how many rows went.
+// bury clears what a deleted endpoint left, one lane and up to n deliveries of each
+// table, with their attempts, in a call. It returns how many rows went.
 func (s *Store) bury(ctx context.Context, n int) (total int, err error) {
 	err = s.own(ctx, s.pool, func(t *txn) error {
 		total = 0
@@ -137,25 +141,31 @@ func (s *Store) bury(ctx context.Context, n int) (total int, err error) {
 	return total, err
 }
 
-// tidy adds what was missed to the health, and drops old counters. Nobody sees
-// a difference, so it does not count.
+// tidy adds what was missed to the health, up to n endpoints at a time, and
+// drops old counters. Nobody sees a difference, so it does not count.
 func (s *Store) tidy(ctx context.Context, n int) error {
-	if _, err := s.drop(ctx, "dropHours", n); err != nil {
-		return err
-	}
-	return s.own(ctx, s.pool, func(t *txn) error {
+	_, err := s.drop(ctx, "dropHours", n)
+	for last := int64(0); err == nil; {
 		var k keys
-		t.rows(func(r pgx.CollectableRow) error {
-			var lane int64
-			err := r.Scan(&lane)
-			k.lanes = append(k.lanes, lane)
-			return err
-		}, "findMissed", n)
-		if err := t.send(); err != nil || len(k.lanes) == 0 {
-			return err
+		err = s.own(ctx, s.pool, func(t *txn) error {
+			k = keys{}
+			t.rows(func(r pgx.CollectableRow) error {
+				var lane int64
+				err := r.Scan(&lane)
+				k.lanes = append(k.lanes, lane)
+				return err
+			}, "findMissed", last, n)
+			if err := t.send(); err != nil || len(k.lanes) == 0 {
+				return err
+			}
+			k.lock(t)
+			t.exec("foldMissed", k.lanes, webhook.ReasonMissed.Sentence(0))
+			return nil
+		})
+		if len(k.lanes) == 0 {
+			break
 		}
-		k.lock(t)
-		t.exec("foldMissed", k.lanes, webhook.ReasonMissed.Sentence(0))
-		return nil
-	})
+		last = k.lanes[len(k.lanes)-1]
+	}
+	return err
 }

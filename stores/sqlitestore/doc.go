@@ -150,7 +150,10 @@
 // Times come from this machine's clock. After a step back a running process
 // goes on from where it was, so that neither leases nor retries jump. Set a
 // clock that is far ahead right before the process starts, or what is stored
-// waits until the time comes.
+// waits until the time comes. A process that starts after a step back has an
+// earlier clock than those that run on: if it is the one that delivers, what they
+// emit to an endpoint for which nothing waited may wait until its clock has caught
+// up with theirs. So restart all processes of the file after such a step.
 //
 // # Driver
 //

@@ -195,12 +195,11 @@ func (t *txn) endpoints(q webhook.EndpointQuery) ([]webhook.EndpointRecord, erro
 		args = append(args, q.Type)
 	}
 	if q.After != "" {
-		query += ` AND p.lane > (SELECT lane FROM webhook_endpoints WHERE id = ?)`
-		args = append(args, q.After)
+		query, args = query+` AND p.id > ?`, append(args, q.After)
 	}
 	var out []webhook.EndpointRecord
 	var lanes []int64
-	err := t.each(query+` ORDER BY p.lane LIMIT ?+0`, append(args, pageLimit(q.Limit)), func(r row) error {
+	err := t.each(query+` ORDER BY p.id LIMIT ?+0`, append(args, pageLimit(q.Limit)), func(r row) error {
 		var e storedEndpoint
 		var h health
 		var pending int

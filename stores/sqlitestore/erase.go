@@ -76,7 +76,7 @@ func (t *txn) eraseEndpoints(account string, n int) (int, error) {
 	total := 0
 	for total < n {
 		var id string
-		found, err := t.get(`SELECT id FROM webhook_endpoints WHERE account = ? ORDER BY lane LIMIT 1`, []any{account}, &id)
+		found, err := t.get(`SELECT id FROM webhook_endpoints WHERE account = ? ORDER BY id LIMIT 1`, []any{account}, &id)
 		if err != nil || !found {
 			return total, err
 		}

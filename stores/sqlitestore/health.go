@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/autoreach/webhook"
@@ -131,7 +132,7 @@ func (l *lane) attempted(d *delivery, a *webhook.Attempt, last webhook.LastState
 	l.shown = d.id
 	h.last, h.at, h.attempt = string(last), now, d.attempts
 	h.status, h.class, h.err, h.nextAt = a.Status, a.Class, a.Error, 0
-	h.response = a.Response[:min(len(a.Response), 1024)]
+	h.response = excerpt(a.Response)
 	if last == webhook.LastRetrying {
 		h.nextAt = d.due
 	}
@@ -140,6 +141,14 @@ func (l *lane) attempted(d *delivery, a *webhook.Attempt, last webhook.LastState
 		return true
 	}
 	return false
+}
+
+// excerpt is what health keeps of a response: up to 1 KiB of whole characters.
+func excerpt(b []byte) []byte {
+	if len(b) > 1024 {
+		b = bytes.ToValidUTF8(b[:1024], nil)
+	}
+	return b
 }
 
 // failing sets the error status and says whether it is new.

@@ -195,7 +195,7 @@ func (t *txn) lanesOf(account, endpoint string) ([]int64, error) {
 	if endpoint != "" {
 		return t.list(`SELECT lane FROM webhook_endpoints WHERE account = ? AND id = ?`, account, endpoint)
 	}
-	return t.list(`SELECT lane FROM webhook_endpoints WHERE account = ? ORDER BY lane`, account)
+	return t.list(`SELECT lane FROM webhook_endpoints WHERE account = ? ORDER BY id`, account)
 }
 
 // records reads deliveries with their attempts, in the order of the IDs.

@@ -25,6 +25,7 @@ var small = []string{
 var by = []struct{ statement, index string }{
 	{"WHERE l.ready_at < 4611686018427387904 AND l.ready_at <= ?", "SEARCH l USING INDEX webhook_lanes_ready (ready_at<?)"},
 	{"SELECT ready_at FROM webhook_lanes", "SEARCH webhook_lanes USING COVERING INDEX webhook_lanes_ready (ready_at<?)"},
+	{"AND p.id > ? ORDER BY p.id", "SEARCH p USING INDEX webhook_endpoints_account (account=? AND id>?)"},
 	{"FROM webhook_queue d LEFT JOIN webhook_events e ON e.pk = d.event WHERE d.lane = ?", "SEARCH d USING INDEX webhook_queue_lane (lane=?)"},
 	{"SELECT id FROM webhook_queue WHERE lane = ? ORDER BY id LIMIT 1", "USING COVERING INDEX webhook_queue_lane (lane=?)"},
 	{"SELECT created_at, type FROM webhook_queue WHERE lane = ?", "USING INDEX webhook_queue_lane (lane=?)"},

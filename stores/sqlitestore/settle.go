@@ -68,7 +68,8 @@ func (t *txn) settle(outcomes []webhook.Outcome, returns []webhook.Return) (webh
 		}
 	}
 	for i := range outcomes {
-		if o := &outcomes[i]; s.out.Applied[i] && o.Disable != "" {
+		o := &outcomes[i] // which may have died, and have been delivered after all
+		if d := s.deliveries[o.Delivery]; s.out.Applied[i] && o.Disable != "" && d != nil && d.state == dead {
 			if err := s.disable(o); err != nil {
 				return webhook.Settled{}, err
 			}

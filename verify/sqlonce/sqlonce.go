@@ -37,7 +37,7 @@ const (
 	// and what it sends again on the last one may be tried for three more.
 	DefaultWindow = 33 * 24 * time.Hour
 
-	forgetEvery = 256  // calls
+	forgetEvery = 256  // calls, from the first on: a process may be short-lived
 	forgetMost  = 1000 // ids at a time
 )
 
@@ -120,7 +120,7 @@ func Tx(ctx context.Context) *sql.Tx {
 // included, means that the message was not handled; if the answer to a commit
 // was lost, the next delivery finds out.
 func (o *Once) Once(ctx context.Context, id string, fn func(ctx context.Context) error) (duplicate bool, err error) {
-	if o.calls.Add(1)%forgetEvery == 0 {
+	if o.calls.Add(1)%forgetEvery == 1 {
 		if err := o.forget(ctx); err != nil {
 			return false, err
 		}

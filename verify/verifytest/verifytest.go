@@ -40,7 +40,8 @@ type Options struct {
 	// OccurredAt is the timestamp in the payload of NewRequest, when the event
 	// occurred. Default the same as Time.
 	OccurredAt time.Time
-	// Test sets the header X-Webhook-Test: true.
+	// Test sets the header X-Webhook-Test: true, and puts test_ before an ID that
+	// does not begin with it.
 	Test bool
 	// SigningKey adds a v1a entry to webhook-signature, by an ed25519 key such
 	// as Keys makes, except under BodyOnly. An empty secret beside it means that
@@ -131,6 +132,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if out.ID == "" {
 		out.ID = "evt_" + rand.Text()
+	}
+	if out.Test && !strings.HasPrefix(out.ID, "test_") {
+		out.ID = "test_" + out.ID
 	}
 	if out.Time.IsZero() {
 		out.Time = time.Now()

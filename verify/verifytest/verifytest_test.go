@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,20 @@ func TestSignOverTheWire(t *testing.T) {
 		res.Body.Close()
 		if res.StatusCode != want {
 			t.Errorf("%+v: status %d, want %d", opts, res.StatusCode, want)
+		}
+	}
+}
+
+// The ID of a test says so, and is otherwise as it was set.
+func TestIDsOfTests(t *testing.T) {
+	for id, want := range map[string]string{"evt_1": "test_evt_1", "test_evt_1": "test_evt_1", "": "test_evt_"} {
+		r := verifytest.NewRequest(secret, "x", nil, &verifytest.Options{ID: id, Test: true})
+		got := r.Header.Get("webhook-id")
+		if id != "" && got != want || id == "" && (!strings.HasPrefix(got, want) || len(got) < len(want)+20) {
+			t.Errorf("the ID of %q is %q, want %q", id, got, want)
+		}
+		if r := verifytest.NewRequest(secret, "x", nil, &verifytest.Options{ID: "evt_1"}); r.Header.Get("webhook-id") != "evt_1" || r.Header.Get("X-Webhook-Test") != "" {
+			t.Errorf("no test: %v", r.Header)
 		}
 	}
 }

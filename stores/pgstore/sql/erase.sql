@@ -1,12 +1,15 @@
 -- name: eraseEndpoints
-WITH d AS (
-  DELETE FROM webhook.endpoints WHERE id IN (SELECT e.id FROM webhook.endpoints e WHERE e.account = $1 ORDER BY e.id LIMIT $2) RETURNING lane
+-- How many it found, and how many nobody else had erased meanwhile.
+WITH f AS MATERIALIZED (
+  SELECT e.id FROM webhook.endpoints e WHERE e.account = $1 ORDER BY e.id LIMIT $2
+), d AS (
+  DELETE FROM webhook.endpoints WHERE id IN (SELECT f.id FROM f) RETURNING lane
 ), w AS (
   INSERT INTO webhook.wakes (lane, at) SELECT lane, clock_timestamp() FROM d
 ), g AS (
   INSERT INTO webhook.graves (lane) SELECT lane FROM d
 )
-SELECT count(*) FROM d;
+SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM d);
 
 -- name: findErased
 SELECT e.id FROM webhook.events e

@@ -3,7 +3,9 @@
 -- in line with its endpoint: gone, disabled, disabled and enabled again since
 -- it was claimed (then the claim is void, and its lease is waited for), or
 -- simply with more work. Lanes are locked in order. A newer claim than this
--- snapshot knows of (stops is higher) is left alone.
+-- snapshot knows of (stops is higher) is left alone. So is a lane that looks
+-- disabled and whose wakes somebody else took after this snapshot, maybe that of
+-- its being enabled: made ready in vain, it is claimed by nobody.
 WITH w AS MATERIALIZED (
   DELETE FROM webhook.wakes WHERE ctid = ANY (ARRAY(SELECT ctid FROM webhook.wakes LIMIT $1 FOR UPDATE SKIP LOCKED))
   RETURNING lane, at
@@ -25,7 +27,7 @@ WITH w AS MATERIALIZED (
     not_before = CASE WHEN l.held AND l.stops < s.stops THEN greatest(l.not_before, l.ready_at) ELSE l.not_before END,
     ready_at = CASE
       WHEN l.held AND l.stops >= s.stops THEN l.ready_at
-      WHEN NOT s.enabled THEN 'infinity'
+      WHEN NOT s.enabled THEN CASE WHEN l.wakes > (SELECT o.wakes FROM webhook.lanes o WHERE o.lane = l.lane) THEN l.ready_at ELSE 'infinity' END
       WHEN l.held THEN greatest(s.at, l.not_before, l.ready_at)
       ELSE least(l.ready_at, greatest(s.at, l.not_before)) END
   FROM s WHERE s.lane = l.lane

@@ -86,7 +86,14 @@ DELETE FROM webhook.hours WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM webhook.hours WHERE hour < now() - interval '168 hours' LIMIT $1 FOR UPDATE SKIP LOCKED));
 
 -- name: findMissed
-SELECT DISTINCT m.lane FROM (SELECT lane FROM webhook.missed LIMIT $1) m;
+-- The next lanes after $1, one look by the index for each: a lane may have many
+-- rows.
+WITH RECURSIVE m AS (
+  SELECT $1::bigint AS lane
+  UNION ALL
+  SELECT (SELECT x.lane FROM webhook.missed x WHERE x.lane > m.lane ORDER BY x.lane LIMIT 1) FROM m WHERE m.lane IS NOT NULL
+)
+SELECT lane FROM m WHERE lane > $1 LIMIT $2;
 
 -- name: foldMissed
 WITH d AS (
@@ -125,12 +132,12 @@ DELETE FROM webhook.lanes WHERE lane = $1;
 
 -- name: buryRest
 -- The endpoint's health went first, so that no late settle brings anything back.
+-- Attempts go with their deliveries: they are written under the lock of the
+-- health only, for what is in queue or log, and leave these with it.
 WITH h AS (
   DELETE FROM webhook.hours WHERE lane = $1
 ), m AS (
   DELETE FROM webhook.missed WHERE lane = $1
-), a AS (
-  DELETE FROM webhook.attempts WHERE lane = $1
 )
 DELETE FROM webhook.graves g WHERE g.lane = $1;
 

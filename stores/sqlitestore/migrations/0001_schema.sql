@@ -6,7 +6,8 @@ CREATE TABLE webhook_meta (
 	value INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What an account registered, in the order of creation.
+-- What an account registered. It is listed in the order of the IDs, which is
+-- about that of creation.
 CREATE TABLE webhook_endpoints (
 	lane            INTEGER PRIMARY KEY AUTOINCREMENT,
 	id              TEXT NOT NULL UNIQUE,
@@ -20,7 +21,7 @@ CREATE TABLE webhook_endpoints (
 	created_at      INTEGER NOT NULL,
 	updated_at      INTEGER NOT NULL
 );
-CREATE INDEX webhook_endpoints_account ON webhook_endpoints (account, lane);
+CREATE INDEX webhook_endpoints_account ON webhook_endpoints (account, id);
 
 CREATE TABLE webhook_subscriptions (
 	account TEXT NOT NULL,
