@@ -15,10 +15,10 @@ import (
 // The command line sends what a test would, byte for byte, whatever of it means
 // something to a shell or to curl.
 func TestCommand(t *testing.T) {
-	var got webhook.Preview
+	got := make(chan webhook.Preview, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		got = webhook.Preview{URL: r.RequestURI, Header: http.Header{"X-Note": r.Header["X-Note"]}, Body: body}
+		got <- webhook.Preview{URL: r.RequestURI, Header: http.Header{"X-Note": r.Header["X-Note"]}, Body: body}
 	}))
 	t.Cleanup(server.Close)
 	for name, c := range map[string]struct{ path, header, body string }{
@@ -32,13 +32,12 @@ func TestCommand(t *testing.T) {
 		"nothing":  {"/hook", "1", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got = webhook.Preview{}
 			want := webhook.Preview{URL: c.path, Header: http.Header{"X-Note": {c.header}}, Body: []byte(c.body)}
 			req := want
 			req.URL = server.URL + c.path
 			out, err := exec.Command("sh", "-c", curl(req, nil)).CombinedOutput()
 			require.NoError(t, err, "%s", out)
-			require.Equal(t, want, got)
+			require.Equal(t, want, <-got)
 		})
 	}
 }
