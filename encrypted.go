@@ -144,7 +144,7 @@ func (s *encryptedStore) Settle(ctx context.Context, outcomes []Outcome, returns
 		if len(a.Response) > 0 {
 			sealed.Response = s.keys.sealResponse(a.Response, outcomes[i].Endpoint)
 		}
-		sealed.Error = maskURLs(a.Error) // a redirect mostly leads to the same path with a slash more
+		sealed.Error = MaskURLs(a.Error)
 		outcomes[i].Attempt = &sealed
 	}
 	return s.Lanes.Settle(ctx, outcomes, returns)

@@ -59,6 +59,32 @@ func TestDeleteAgain(t *testing.T) {
 	})
 }
 
+// TestUpdateAgain: a change whose answer was lost is repeated, and stops what is on
+// its way if it disables.
+func TestUpdateAgain(t *testing.T) {
+	for what, p := range map[string]webhook.EndpointPatch{
+		"disable":             {Enabled: webhook.Set(false)},
+		"disable with rotate": {Enabled: webhook.Set(false), Secret: webhook.Set(webhook.GenerateSecret()), Overlap: time.Hour},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, webhook.Options{})
+				e, rc := w.endpoint("a.example.com", nil, slow(10*time.Second))
+				w.run()
+				w.emit(2)
+				time.Sleep(time.Second)
+				_, err := w.dispatcher().UpdateEndpoint(t.Context(), account, e.ID, 0, p)
+				require.NoError(t, err)
+				synctest.Wait()
+				require.Equal(t, 2, rc.inHand())
+				w.patch(e, p)
+				synctest.Wait()
+				require.Zero(t, rc.inHand())
+			})
+		})
+	}
+}
+
 func TestDisableAndEnable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{})

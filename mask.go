@@ -23,10 +23,12 @@ func MaskURL(raw string) string {
 	return u.Scheme + "://" + u.Host + "/…"
 }
 
-// maskURLs masks the URLs in a text, as MaskURL does.
-func maskURLs(text string) string { return urlPath.ReplaceAllString(text, "$1$2/…$3") }
+// MaskURLs masks the URLs in a text as [MaskURL] does. An [Attempt.Error] has one
+// where the endpoint redirects, mostly to its own path with a slash more.
+func MaskURLs(text string) string { return urlInText.ReplaceAllStringFunc(text, MaskURL) }
 
-var urlPath = regexp.MustCompile(`(https?://)(?:[^/@\s]*@)?([^/?#\s;]+)\S*?([;,.)]*(?:\s|$))`)
+// urlInText ends before what ends a part of a sentence.
+var urlInText = regexp.MustCompile(`(?i)https?://\S*[^\s;,.)]`)
 
 // printedEndpoint is an Endpoint without methods.
 type printedEndpoint Endpoint

@@ -52,6 +52,32 @@ func FuzzMaskURL(f *testing.F) {
 	})
 }
 
+func TestMaskURLs(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "answered 500": "answered 500", "no https:// here": "no https:// here",
+		"answered 308 to https://a.example.com/secret/; redirects":                "answered 308 to https://a.example.com/…; redirects",
+		"to https://a.example.com, (HTTP://b.example.com/secret).":                "to https://a.example.com/…, (http://b.example.com/…).",
+		"https://a.example.com?secret https://u:secret@b.example.com:8443#secret": "https://a.example.com/… https://b.example.com:8443/…",
+		"at https://a.example.com/%zz.secret;secret\nand on":                      "at …\nand on",
+	} {
+		require.Equal(t, want, webhook.MaskURLs(in))
+		require.Equal(t, want, webhook.MaskURLs(want), "once more changes nothing")
+	}
+}
+
+// Whatever stands in a URL in a text, nothing behind its host is left.
+func FuzzMaskURLs(f *testing.F) {
+	for _, s := range []string{"", "a/b;c,d.e)f", "?x=", "#", "%zz", "@b.example.com/", "https://b.example.com/", "\xff", "\u2028", "[", "\\"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if strings.ContainsAny(s, "\t\n\f\r ") {
+			return
+		}
+		require.NotContains(t, webhook.MaskURLs("answered 308 to https://a.example.com/"+s+"XXXX; redirects"), "XXXX")
+	})
+}
+
 // Whoever prints or logs an endpoint, or what holds one, shows no credential.
 func TestPrintingMasksTheURL(t *testing.T) {
 	e := webhook.Endpoint{ID: "ep_1", Account: account, Name: "Alerts", URL: slackHook, Headers: map[string]string{"X-Api-Key": "XXXXXXXXXXXXXXXXXXXXXXXX"}}

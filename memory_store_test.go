@@ -73,4 +73,41 @@ func TestMemoryForgetsWhatNobodyNeeds(t *testing.T) {
 	require.True(t, append("e99").Duplicate)
 	require.True(t, append("e70").Duplicate)
 	require.False(t, append("e69").Duplicate, "30 are kept")
+
+	// What a purge has looked at is the oldest.
+	_, err := store.Purge(t.Context(), webhook.Ages{Bodies: 1, Log: time.Hour}, 20)
+	require.NoError(t, err)
+	for i := range 20 {
+		append(fmt.Sprint("f", i))
+	}
+	for i := range 20 {
+		require.True(t, append(fmt.Sprint("f", i)).Duplicate)
+	}
+}
+
+// TestMemoryErasedAndStoredAnew: what is left of an event that was erased does not
+// take away another one with its ID.
+func TestMemoryErasedAndStoredAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := webhook.NewMemoryStore(nil)
+		append := func() webhook.Appended {
+			out, err := store.Append(t.Context(), []webhook.EventRecord{{ID: "evt_1", Account: account, Subject: "lead_1", Type: events.LeadScored, Body: []byte("{}")}})
+			require.NoError(t, err)
+			return out[0]
+		}
+		append()
+		n, err := store.Erase(t.Context(), webhook.Erasure{Account: account, Subject: "lead_1"}, 10)
+		require.NoError(t, err)
+		require.Zero(t, n, "an event for nobody keeps no subject")
+		n, err = store.Erase(t.Context(), webhook.Erasure{Account: account}, 10)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		time.Sleep(2 * time.Hour)
+		require.False(t, append().Duplicate)
+		for range 3 {
+			_, err = store.Purge(t.Context(), webhook.Ages{Bodies: time.Hour, Log: time.Hour}, 10)
+			require.NoError(t, err)
+		}
+		require.True(t, append().Duplicate)
+	})
 }

@@ -48,7 +48,7 @@ type Options struct {
 	UserAgent        string            // product and version of the host, such as "AutoReach/1.0". Default "Webhook/1.0"
 	MaxInFlight      int               // requests at a time to one endpoint that does not say. Default 4; 1 to 1,000
 	MaxInFlightTotal int               // requests at a time in this process, without those that have been on their way for over 2 s; with them at most four times as many. Default 512; 1 to 1,048,576
-	MaxInFlightHost  int               // requests at a time to one destination host in this process. Default 64; 1 to 1,048,576
+	MaxInFlightHost  int               // requests at a time to one destination host in this process. Default 64; 1 to 1,048,576. A sixteenth of this and of the total is kept for the first request of each endpoint
 	DisableAfter     time.Duration     // disable an endpoint by itself that has not succeeded for so long, and let 8 deliveries die. Default 0: never; else 1 h to a year
 	TLS              *tls.Config       // root certificates and client certificates. Default the system's roots; verification cannot be turned off
 	Transport        http.RoundTripper // sends the requests instead of the guarded transport: the address guard is then yours. For an egress proxy, or an in-memory network in tests

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -120,11 +121,37 @@ func TestBreakerWhileTheSenderFails(t *testing.T) {
 	})
 }
 
-// sealedVault is a signer that can be made to fail.
-type sealedVault struct{ fail atomic.Bool }
+// TestBreakerWhileResendsFail: resends that the sender cannot make ask nothing, and
+// do not put the probe off.
+func TestBreakerWhileResendsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		own := &sealedVault{}
+		w := newWorld(t, webhook.Options{Signers: []webhook.Signer{own}, Retry: webhook.Schedule{}})
+		e, rc := w.endpoint("a.example.com", nil, status(500))
+		w.run()
+		w.emit(100)
+		time.Sleep(10 * time.Second)
+		require.Equal(t, 8, rc.count(), "the breaker is open")
+		rc.set(nil)
+		for _, d := range w.log(e) {
+			if d.State == webhook.StateDead {
+				own.only.Store(d.Event, true)
+				require.NoError(t, w.resend(d.ID))
+			}
+		}
+		time.Sleep(time.Minute)
+		require.Equal(t, 100, rc.count())
+	})
+}
 
-func (f *sealedVault) Sign(_ context.Context, h http.Header, _ webhook.Signing) error {
-	if f.fail.Load() {
+// sealedVault is a signer that can be made to fail.
+type sealedVault struct {
+	fail atomic.Bool
+	only sync.Map // IDs of events that it fails for
+}
+
+func (f *sealedVault) Sign(_ context.Context, h http.Header, s webhook.Signing) error {
+	if _, is := f.only.Load(s.ID); is || f.fail.Load() {
 		return errors.New("the vault is sealed")
 	}
 	h.Set("X-Own-Signature", "1")

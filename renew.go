@@ -96,7 +96,8 @@ func (e *engine) fenceOff() (lost []string) {
 }
 
 // adjustRest lets lanes that got no slot rest for longer when they are many,
-// so that they come about a hundred times a second in all.
+// so that they come about a hundred times a second in all. Whoever still finds a
+// host full by then says so again.
 func (e *engine) adjustRest() {
 	switch {
 	case e.turned > 100:

@@ -100,6 +100,37 @@ func TestFullHostHasRoomForOneMore(t *testing.T) {
 	})
 }
 
+// TestOneMakesRoomForOne: where one finds a host full, one other rests, and not all
+// of them.
+func TestOneMakesRoomForOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightHost: 15})
+		rc := &receiver{}
+		w.net.Handle("zap.example.com", rc)
+		for i := range 6 {
+			who := account
+			if i == 5 {
+				who = "acct_2" // it has little to send
+			}
+			_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: who, Name: "n",
+				URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}})
+			require.NoError(t, err)
+		}
+		w.emit(30) // they bear several at a time
+		w.drain()
+		rc.set(slow(300 * time.Millisecond))
+		w.emit(1000)
+		time.Sleep(time.Second)
+		before, began := rc.count(), time.Now()
+		for range 20 {
+			w.emitOf(1, "acct_2", events.LeadScored, events.LeadScoredData{})
+			time.Sleep(2 * time.Second)
+		}
+		per := float64(rc.count()-before) / time.Since(began).Seconds()
+		require.Greater(t, per, 0.75*15/0.3)
+	})
+}
+
 // TestTurnsAndTheBreaker: where endpoints take turns, one that fails is probed as
 // seldom as anywhere, and the slots are used.
 func TestTurnsAndTheBreaker(t *testing.T) {
@@ -138,6 +169,33 @@ func TestTurnsAndTheBreaker(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTurnsWhileOneHangs: an endpoint that makes room for others, and waits for an
+// answer that does not come, goes on meanwhile.
+func TestTurnsWhileOneHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightHost: 8})
+		var first atomic.Int32
+		w.net.Handle("zap.example.com", &receiver{reply: func(n int, rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/0" && first.Add(1) == 50 {
+				hang(n, rw, r)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}})
+		for i := range 12 {
+			_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
+				URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}})
+			require.NoError(t, err)
+		}
+		w.run()
+		w.emit(1000)
+		for first.Load() < 50 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(12 * time.Second)
+		require.Greater(t, first.Load(), int32(70))
+	})
 }
 
 // TestFullHostTakesTurns: more endpoints at one host have much to send than it

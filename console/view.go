@@ -3,7 +3,6 @@ package console
 import (
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -169,16 +168,14 @@ func (v *visit) webhookView(r webhook.EndpointRecord) *webhookView {
 	return out
 }
 
-// told is what an attempt ended with, for who looks at it: a redirect mostly
-// leads to the webhook's own path with a slash more.
+// told is what an attempt ended with, for who looks at it: where a redirect leads
+// to is as secret as the webhook's URL.
 func (v *visit) told(text string) string {
-	if !strings.Contains(text, "https://") || v.may(Update) {
+	if v.may(Update) {
 		return text
 	}
-	return urlPath.ReplaceAllString(text, "$1$2/…$3")
+	return webhook.MaskURLs(text)
 }
-
-var urlPath = regexp.MustCompile(`(https?://)(?:[^/@\s]*@)?([^/?#\s;]+)\S*?([;,.)]*(?:\s|$))`)
 
 // EventTitles names the events as customers know them.
 func (w *webhookView) EventTitles() string { return strings.Join(w.titles, ", ") }
