@@ -128,8 +128,8 @@ func TestBreakerWhileResendsFail(t *testing.T) {
 		own := &sealedVault{}
 		w := newWorld(t, webhook.Options{Signers: []webhook.Signer{own}, Retry: webhook.Schedule{}})
 		e, rc := w.endpoint("a.example.com", nil, status(500))
-		w.run()
 		w.emit(100)
+		w.run()
 		time.Sleep(10 * time.Second)
 		require.Equal(t, 8, rc.count(), "the breaker is open")
 		rc.set(nil)
