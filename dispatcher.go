@@ -144,8 +144,14 @@ func (d *Dispatcher) EmitBatch(ctx context.Context, events []Event) ([]Emitted, 
 		return emittedIDs(records), err
 	}
 	out := emitted(appended)
-	if slices.ContainsFunc(out, func(e Emitted) bool { return e.Deliveries > 0 && !e.Duplicate }) {
-		d.wake()
+	deliveries := 0
+	for _, e := range out {
+		if !e.Duplicate {
+			deliveries += e.Deliveries
+		}
+	}
+	if deliveries > 0 {
+		d.wake(deliveries)
 	}
 	return out, nil
 }
@@ -239,10 +245,10 @@ func emittedIDs(rs []EventRecord) []Emitted {
 
 // Wake makes a running dispatcher of this process look for work at once, for
 // instance after the commit of a transaction with EmitTx.
-func (d *Dispatcher) Wake() { d.wake() }
+func (d *Dispatcher) Wake() { d.wake(1) }
 
-func (d *Dispatcher) wake() {
+func (d *Dispatcher) wake(deliveries int) {
 	if e := d.engine.Load(); e != nil {
-		e.wake()
+		e.wake(deliveries)
 	}
 }

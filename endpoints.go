@@ -200,7 +200,7 @@ func (d *Dispatcher) change(ctx context.Context, tx Tx, account, id string, vers
 		if err == nil && !e.Enabled { // also if it was: a former answer may have been lost
 			d.forget(func(x Endpoint) bool { return x.ID == id })
 		} else if err == nil {
-			d.wake()
+			d.wake(1)
 		}
 		return d.public(e), err
 	}

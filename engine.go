@@ -39,8 +39,9 @@ type engine struct {
 	settling bool               // a Settle is under way
 	owed     map[string][]int64 // by endpoint: deliveries whose outcome is not settled
 	targets  map[string]*target
-	pauses   Pauses // Seq 0: not known yet
-	woken    time.Time
+	pauses   Pauses         // Seq 0: not known yet
+	woken    time.Time      // when something was emitted here
+	emitted  int            // deliveries, about
 	share    int            // slots for each of the lanes that were just claimed
 	crowded  bool           // more lanes are ready than there are slots for
 	full     map[string]int // by host: lanes turned away for which no other has made room
@@ -79,6 +80,7 @@ type lane struct {
 	deadInRow  int
 
 	asked   time.Time     // when Due was asked last
+	emitted int           // what the engine's was then
 	asking  bool          // Due is being asked
 	single  bool          // one delivery was all that waited
 	hungry  bool          // Due is to be asked: there may be more
@@ -138,10 +140,12 @@ func notify(c chan struct{}) {
 	}
 }
 
-// wake makes the engine look for work that was emitted in this process.
-func (e *engine) wake() {
+// wake makes the engine look for work that was emitted in this process: so many
+// deliveries, about.
+func (e *engine) wake(deliveries int) {
 	e.mu.Lock()
 	e.woken = time.Now()
+	e.emitted += deliveries
 	e.mu.Unlock()
 	notify(e.claimSignal)
 	notify(e.dueSignal)
@@ -269,7 +273,7 @@ func (e *engine) reserve(l *lane, now time.Time) {
 	}
 	switch wait := l.pace.Wait(now, e.limits(l)); {
 	case len(l.tickets) > 0:
-		l.asking, l.hungry, l.asked = true, false, now
+		l.asking, l.hungry, l.asked, l.emitted = true, false, now, e.emitted
 		e.asks = append(e.asks, l)
 		notify(e.dueSignal)
 	case wait > 0 && !l.waiting:

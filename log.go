@@ -72,7 +72,7 @@ func (d *Dispatcher) Resend(ctx context.Context, account string, id int64) (int6
 	case err != nil:
 		return 0, fmt.Errorf("%w: delivery %d", err, id)
 	}
-	d.wake()
+	d.wake(1)
 	return n, nil
 }
 
@@ -91,7 +91,7 @@ func (d *Dispatcher) Recover(ctx context.Context, account, endpoint string, sinc
 	}
 	n, err := d.store.Recover(ctx, DeliveryQuery{Account: account, Endpoint: endpoint, Since: since, Until: until, Limit: limit})
 	if n > 0 {
-		d.wake()
+		d.wake(n)
 	}
 	return n, err
 }

@@ -58,6 +58,37 @@ func TestSecondEventWhileTheFirstIsSent(t *testing.T) {
 	})
 }
 
+// TestLoneEventsAmongMany: an endpoint is asked once for the one event that it
+// gets, while others get theirs. Where it is likely that more came for it, because
+// there are few others, it is asked again instead of being returned for nothing.
+func TestLoneEventsAmongMany(t *testing.T) {
+	for _, c := range []struct{ endpoints, others, wants int }{{40, 13, 14}, {3, 2, 4}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, webhook.Options{})
+			s := w.spied()
+			for i := range c.endpoints {
+				w.endpoint(fmt.Sprintf("e%d.example.com", i), func(e *webhook.Endpoint) { e.Account = fmt.Sprint("a", i) }, slow(5*time.Millisecond))
+			}
+			one := func(i int) { w.emitOf(1, fmt.Sprint("a", i), events.LeadScored, events.LeadScoredData{}) }
+			w.run()
+			for i := range c.endpoints { // all are known
+				one(i)
+				time.Sleep(time.Second)
+			}
+			s.mu.Lock()
+			s.wants = 0
+			s.mu.Unlock()
+			for i := range c.others + 1 {
+				one(i)
+				time.Sleep(100 * time.Microsecond)
+			}
+			time.Sleep(time.Second)
+			require.NoError(t, w.stop())
+			require.Equal(t, c.wants, s.wants)
+		})
+	}
+}
+
 // TestHeldLaneIsNotForgotten: an endpoint that answers slowly and could take more
 // gets what is emitted for it, although others want to be asked all the time.
 func TestHeldLaneIsNotForgotten(t *testing.T) {

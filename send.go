@@ -142,12 +142,13 @@ func (e *engine) landed(f *flight, a Attempt, retryAfter time.Duration) {
 	e.advance(l, time.Now())
 }
 
-// alone says whether what was sent was all that waited, as far as is known: then
+// alone says whether what was sent was all that waits, as far as is known: then
 // the lane is returned without being asked again, which is refused if something
-// came in. Where something was emitted here since, or the breaker has to know how
-// much waits, it is asked.
+// came in. A refusal costs about three questions, so the lane is asked where as much
+// was emitted here since that one in three would be, with events that go to all
+// endpoints alike; and where the breaker has to know how much waits.
 func (e *engine) alone(l *lane) bool {
-	return l.single && !e.woken.After(l.asked) && !l.pace.Open()
+	return l.single && 3*(e.emitted-l.emitted) <= len(e.targets) && !l.pace.Open()
 }
 
 // learn notes what the attempt says about the endpoint. One that the sender

@@ -31,7 +31,7 @@ var scenarios []scenario
 
 func init() {
 	scenarios = slices.Concat(
-		[]scenario{throughput, latency, fairness[0], verification, budget, emitting, endpoints100k},
+		[]scenario{throughput, latency, fairness[0], verification, budget, rates, emitting, endpoints100k},
 		fairness[1:],
 		[]scenario{greedy, revived, retries, dead, memory, hostile, scaling},
 	)

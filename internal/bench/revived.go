@@ -5,9 +5,9 @@ import "time"
 var revived = scenario{
 	name: "revived", title: "An endpoint comes back that has 100,000 waiting", run: runRevived,
 	about: `
-One endpoint hangs; 100,000 events wait for it. The other 99 are offered 30 %
-of what the system can take, with PostgreSQL. After 5 of 40 seconds the
-endpoint answers again.
+One endpoint hangs; 100,000 events wait for it, and the server has vacuumed and
+written them. The other 99 are offered 30 % of what the system can take, with
+PostgreSQL. After 5 of 40 seconds the endpoint answers again.
 
 - revived_p99_ratio: the others' latency, divided by that of a run in which
   nothing waits
@@ -72,6 +72,9 @@ func (b *bench) revive(waiting int, rate float64) (others seen, ramp []point, er
 		if _, err := b.load(c, Load{To: 1, Events: waiting, Callers: 8, Batch: 100}); err != nil {
 			return seen{}, nil, err
 		}
+	}
+	if err := b.rest(); err != nil {
+		return seen{}, nil, err
 	}
 	if err := b.script(Script{To: 1, Answer: "hang"}); err != nil {
 		return seen{}, nil, err
