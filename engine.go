@@ -29,29 +29,31 @@ type engine struct {
 	work    chan *flight   // for senders that are idle
 	over    chan struct{}  // closed when Run has ended
 
-	mu       sync.Mutex
-	lanes    map[string]*lane // held, by endpoint
-	asks     []*lane          // those for which Due is to be asked
-	budget   *fair.Budget
-	flights  map[*flight]struct{}
-	outcomes []Outcome // to be settled
-	returns  []Return
-	settling bool               // a Settle is under way
-	owed     map[string][]int64 // by endpoint: deliveries whose outcome is not settled
-	targets  map[string]*target
-	pauses   Pauses         // Seq 0: not known yet
-	woken    time.Time      // when something was emitted here
-	emitted  int            // deliveries, about
-	share    int            // slots for each of the lanes that were just claimed
-	crowded  bool           // more lanes are ready than there are slots for
-	full     map[string]int // by host: lanes turned away for which no other has made room
-	turned   int            // lanes turned away since the rest was adjusted
-	rest     time.Duration
-	adjusted time.Time
-	stopping bool
-	started  bool
-	errs     map[string]failure // of the last call, by method
-	news     []Change
+	mu        sync.Mutex
+	lanes     map[string]*lane // held, by endpoint
+	asks      []*lane          // those for which Due is to be asked
+	budget    *fair.Budget
+	flights   map[*flight]struct{}
+	outcomes  []Outcome // to be settled
+	returns   []Return
+	returning []Return           // by the Settle under way
+	settling  bool               // a Settle is under way
+	looking   bool               // a claim follows soon
+	owed      map[string][]int64 // by endpoint: deliveries whose outcome is not settled
+	targets   map[string]*target
+	pauses    Pauses         // Seq 0: not known yet
+	woken     time.Time      // when something was emitted here
+	emitted   int            // deliveries, about
+	share     int            // slots for each of the lanes that were just claimed
+	crowded   bool           // more lanes are ready than there are slots for
+	full      map[string]int // by host: lanes turned away for which no other has made room
+	turned    int            // lanes turned away since the rest was adjusted
+	rest      time.Duration
+	adjusted  time.Time
+	stopping  bool
+	started   bool
+	errs      map[string]failure // of the last call, by method
+	news      []Change
 }
 
 // maxHeld is how many lanes a process holds: more than it can send to at a

@@ -26,6 +26,9 @@ func (e *engine) renew(ctx context.Context) bool {
 	for _, l := range e.lanes {
 		holds = append(holds, l.hold)
 	}
+	for _, r := range e.returning { // with outcomes that may take longer than a lease
+		holds = append(holds, r.Hold)
+	}
 	e.mu.Unlock()
 	if len(holds) == 0 {
 		return true

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -50,25 +51,48 @@ func (e *engine) settleLoop(ctx context.Context) {
 	}
 }
 
-// unsettled takes what is queued. All outcomes of a lane that is returned are
-// settled already, so a return need not wait for those of others.
+// unsettled takes what is queued. The outcomes of a lane that is returned are
+// settled already or in the same step, so a return need not wait for those of
+// others.
 func (e *engine) unsettled() ([]Outcome, []Return) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	outcomes, returns := e.outcomes, e.returns
-	e.outcomes, e.returns = nil, nil
+	outcomes := e.outcomes
+	e.outcomes = nil
 	if len(outcomes) > settleBatch {
 		outcomes, e.outcomes = outcomes[:settleBatch:settleBatch], outcomes[settleBatch:]
 	}
+	e.returnDone(outcomes)
+	returns := e.returns
+	e.returns, e.returning = nil, returns
 	e.settling = len(outcomes)+len(returns) > 0
 	return outcomes, returns
+}
+
+// returnDone queues the returns of lanes that would be returned as soon as these
+// outcomes are settled: that is one step of the store instead of two.
+func (e *engine) returnDone(outcomes []Outcome) {
+	later := make(map[string]bool, len(e.outcomes)) // endpoints with outcomes that are not among these
+	for i := range e.outcomes {
+		later[e.outcomes[i].Endpoint] = true
+	}
+	for i := range outcomes {
+		l := e.lanes[outcomes[i].Endpoint]
+		switch {
+		case l == nil || later[l.hold.Endpoint] || l.asking || len(l.flying) > 0:
+		case l.leaving:
+			e.giveBack(l, MarkAny)
+		case !l.hungry:
+			e.giveBack(l, l.mark)
+		}
+	}
 }
 
 // settled lets go of what is settled.
 func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.settling = false
+	e.settling, e.returning = false, nil
 	now := time.Now()
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -84,12 +108,29 @@ func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
 	for _, h := range s.Refused {
 		e.returnAgain(returns, h)
 	}
-	if len(returns) > 0 {
-		notify(e.claimSignal) // they may be ready earlier than what it waits for
-	}
+	e.returned(returns)
 	if len(s.Changes) > 0 {
 		e.news = append(e.news, s.Changes...)
 		notify(e.newsSignal)
+	}
+}
+
+// returned has ready lanes looked for, since those that were returned may be ready
+// earlier than what claimLoop waits for. Where none is known to have more to send,
+// only retries could be, and a claim for many of them does.
+func (e *engine) returned(returns []Return) {
+	switch {
+	case len(returns) == 0:
+	case slices.ContainsFunc(returns, func(r Return) bool { return r.Mark == MarkAny }):
+		notify(e.claimSignal)
+	case !e.looking:
+		e.looking = true
+		time.AfterFunc(maxClaimPause, func() {
+			e.mu.Lock()
+			e.looking = false
+			e.mu.Unlock()
+			notify(e.claimSignal)
+		})
 	}
 }
 

@@ -1,0 +1,151 @@
+package webhook_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
+)
+
+// TestCallsForLoneEvents: an event that comes alone is one call of each kind, and
+// of claims that find nothing there are few.
+func TestCallsForLoneEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		s := w.spied()
+		const n = 50
+		for i := range n {
+			w.endpoint(fmt.Sprintf("e%d.example.com", i), func(e *webhook.Endpoint) { e.Account = fmt.Sprint("a", i) }, nil)
+		}
+		w.run()
+		time.Sleep(time.Second)
+		s.reset()
+		for i := range n {
+			w.emitOf(1, fmt.Sprint("a", i), events.LeadScored, events.LeadScoredData{})
+			time.Sleep(5 * time.Millisecond)
+		}
+		calls := s.reset()
+		require.Equal(t, n, calls["append"])
+		require.Equal(t, n, calls["due"])
+		require.Equal(t, n, calls["settle"], "what came of it, and the lane's return")
+		require.LessOrEqual(t, calls["claim"], n+n/3)
+	})
+}
+
+// TestReturnIsRenewed: a lane that is returned with its last outcome is held until
+// the store has taken both, however long that takes.
+func TestReturnIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Lease: 10 * time.Second})
+		elsewhere := w.runs(w.dispatcher())
+		require.NoError(t, elsewhere())
+		s := w.spied()
+		e, rc := w.endpoint("a.example.com", nil, nil)
+		w.run()
+		s.set(failing("settle", errors.New("the disk is full")))
+		w.emit(1)
+		time.Sleep(time.Second)
+		require.Equal(t, 1, rc.count())
+		elsewhere = w.runs(w.dispatcher())
+		time.Sleep(time.Minute)
+		require.Equal(t, 1, rc.count(), "it was not claimed by another process")
+		s.set(nil)
+		time.Sleep(10 * time.Second)
+		require.Equal(t, webhook.StateDelivered, w.log(e)[0].State)
+		require.NoError(t, elsewhere())
+		require.Equal(t, 1, rc.count())
+	})
+}
+
+// A watchedSettle is a store that takes a second for each step of settling, and
+// notes outcomes that come after the return of their lane.
+type watchedSettle struct {
+	*webhook.MemoryStore
+	due      time.Duration // what a Due takes
+	mu       sync.Mutex
+	returned map[webhook.Hold]bool
+	most     int // outcomes of one call
+	late     int
+}
+
+func (s *watchedSettle) Due(ctx context.Context, w []webhook.Want) ([]webhook.Batch, error) {
+	time.Sleep(s.due)
+	return s.MemoryStore.Due(ctx, w)
+}
+
+func (s *watchedSettle) Settle(ctx context.Context, o []webhook.Outcome, r []webhook.Return) (webhook.Settled, error) {
+	time.Sleep(time.Second)
+	settled, err := s.MemoryStore.Settle(ctx, o, r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = max(s.most, len(o))
+	for i := range o {
+		if s.returned[o[i].Hold] {
+			s.late++
+		}
+	}
+	for _, r := range r {
+		s.returned[r.Hold] = true
+	}
+	return settled, err
+}
+
+// TestNoReturnBeforeAnOutcome: a lane is returned with the last of its outcomes or
+// after it, also where they are more than one step takes.
+func TestNoReturnBeforeAnOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightTotal: 2000})
+		s := &watchedSettle{MemoryStore: w.store, returned: map[webhook.Hold]bool{}}
+		var err error
+		w.d, err = webhook.New(s, &w.opts)
+		require.NoError(t, err)
+		for i := range 400 {
+			w.endpoint(fmt.Sprintf("h%d.example.com", i), nil, func(n int, rw http.ResponseWriter, r *http.Request) {
+				slow(time.Duration(1+(i+n)%7)*300*time.Millisecond)(n, rw, r)
+			})
+		}
+		w.emit(20)
+		w.run()
+		w.drain()
+		require.NoError(t, w.stop())
+		require.Equal(t, 1000, s.most, "the test has what it needs")
+		require.Zero(t, s.late)
+	})
+}
+
+// TestNoReturnWhileBusy: a lane is kept while something of it is on its way or being
+// asked for, and while there is more: each is claimed once.
+func TestNoReturnWhileBusy(t *testing.T) {
+	for _, due := range []time.Duration{0, 2 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, webhook.Options{})
+			s := &watchedSettle{MemoryStore: w.store, due: due, returned: map[webhook.Hold]bool{}}
+			var err error
+			w.d, err = webhook.New(s, &w.opts)
+			require.NoError(t, err)
+			w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.MaxInFlight = 1 }, slow(50*time.Millisecond))
+			w.endpoint("b.example.com", nil, func(n int, rw http.ResponseWriter, r *http.Request) {
+				slow(time.Duration(n)*100*time.Millisecond)(n, rw, r)
+				if n == 2 {
+					time.Sleep(3 * time.Second)
+				}
+			})
+			w.endpoint("f.example.com", func(e *webhook.Endpoint) { e.FIFO = true }, nil)
+			w.emit(6)
+			w.run()
+			w.drain()
+			require.NoError(t, w.stop())
+			require.Zero(t, s.late)
+			require.Len(t, s.returned, 3)
+		})
+	}
+}
