@@ -83,9 +83,9 @@ func (b *bench) budget(system string) error {
 			return err
 		}
 	}
-	for _, f := range after.sub(before).figures() {
+	for _, f := range after.sub(before).each(float64(out.Events)).figures() {
 		if f.value != 0 {
-			b.add("budget_"+system+"_"+f.name, f.value/float64(out.Events), f.unit)
+			b.add("budget_"+system+"_"+f.name, f.value, f.unit)
 		}
 	}
 	return nil
@@ -105,6 +105,14 @@ func (u Usage) sub(v Usage) Usage {
 		u.Sender - v.Sender, u.Receiver - v.Receiver, u.Server - v.Server, u.Allocations - v.Allocations, u.Written - v.Written,
 		u.WAL - v.WAL, u.Records - v.Records, u.Commits - v.Commits, u.Syncs - v.Syncs, u.Rows - v.Rows,
 		u.Statements - v.Statements, u.Trips - v.Trips,
+	}
+}
+
+// each divides it, by a number of events or of seconds.
+func (u Usage) each(n float64) Usage {
+	return Usage{
+		u.Sender / n, u.Receiver / n, u.Server / n, u.Allocations / n, u.Written / n,
+		u.WAL / n, u.Records / n, u.Commits / n, u.Syncs / n, u.Rows / n, u.Statements / n, u.Trips / n,
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 var dead = scenario{
-	name: "dead", title: "One dead endpoint with 1,000,000 waiting", run: runDead, once: true,
+	name: "dead", title: "One dead endpoint with 1,000,000 waiting", run: runDead,
 	about: `
 One endpoint answers nothing, and 1,000,000 events wait for it (10,000 in the
 run to compare with); the server has vacuumed and written them. The other 99 are

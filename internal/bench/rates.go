@@ -13,7 +13,8 @@ tuned.
 - rate*n*_*x*_cores: how many cores were busy, of the sender's and the server's,
   that of emitting among it
 - rate*n*_*x*_p50_ms, rate*n*_*x*_p99_ms: from before the emit to when the
-  receiver has read the request`,
+  receiver has read the request
+- rate*n*_*x*_statements, rate*n*_*x*_syncs: with PostgreSQL, for each event`,
 }
 
 func runRates(b *bench) error {
@@ -22,13 +23,20 @@ func runRates(b *bench) error {
 		line := series{name: system}
 		for _, rate := range []float64{100, 500, 2000} {
 			name := fmt.Sprintf("rate%.0f_%s", rate, system)
-			cores, ms, err := b.ordinary(system, rate)
+			used, ms, err := b.ordinary(system, rate)
 			if err != nil {
 				return err
 			}
+			cores := used.Sender + used.Server
 			b.add(name+"_cores", cores, "cores")
 			b.add(name+"_p50_ms", percentile(ms, 50), "ms")
 			b.add(name+"_p99_ms", percentile(ms, 99), "ms")
+			if used.Statements > 0 {
+				b.add(name+"_statements", used.Statements/rate, "statements")
+			}
+			if used.Syncs > 0 {
+				b.add(name+"_syncs", used.Syncs/rate, "fsyncs")
+			}
 			line.points = append(line.points, point{rate, cores})
 		}
 		lines = append(lines, line)
@@ -40,36 +48,34 @@ func runRates(b *bench) error {
 	return nil
 }
 
-// ordinary returns how many cores a system keeps busy at that rate, and the
-// latencies.
-func (b *bench) ordinary(system string, rate float64) (cores float64, ms []float64, err error) {
+// ordinary returns what a system uses in a second at that rate, and the latencies.
+func (b *bench) ordinary(system string, rate float64) (used Usage, ms []float64, err error) {
 	c, err := b.started(system, 100)
 	if err != nil {
-		return 0, nil, err
+		return used, nil, err
 	}
 	defer c.kill()
 	// Connections are made, and plans.
 	l := Load{To: 100, For: b.seconds(2), Rate: rate, Callers: 64, Drain: true}
 	if _, err := b.load(c, l); err != nil {
-		return 0, nil, err
+		return used, nil, err
 	}
 	if err := b.script(); err != nil {
-		return 0, nil, err
+		return used, nil, err
 	}
 	before, err := b.usage(c)
 	if err != nil {
-		return 0, nil, err
+		return used, nil, err
 	}
 	l.For = b.seconds(10)
 	out, err := b.load(c, l)
 	if err != nil {
-		return 0, nil, err
+		return used, nil, err
 	}
 	after, err := b.usage(c)
 	if err != nil {
-		return 0, nil, err
+		return used, nil, err
 	}
 	r, err := b.report()
-	used := after.sub(before)
-	return (used.Sender + used.Server) / out.Took.Seconds(), latencies(r.Arrivals, out.Events, out.Took), err
+	return after.sub(before).each(out.Took.Seconds()), latencies(r.Arrivals, out.Events, out.Took), err
 }
