@@ -41,6 +41,39 @@ func TestCallsForLoneEvents(t *testing.T) {
 	})
 }
 
+// TestSlowSettle: where the store is slow to settle, an endpoint that gets one event
+// after the other does not wait for that each time.
+func TestSlowSettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		s := w.spied()
+		s.set(func(_ context.Context, m string) error {
+			if m == "settle" {
+				time.Sleep(100 * time.Millisecond)
+			}
+			return nil
+		})
+		_, rc := w.endpoint("a.example.com", nil, nil)
+		w.run()
+		time.Sleep(time.Second)
+		const n = 40
+		began := time.Now()
+		for range n {
+			w.emit(1)
+			time.Sleep(50 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		late := 0
+		for i, r := range rc.requests() {
+			if r.at.Sub(began) > time.Duration(i)*50*time.Millisecond+20*time.Millisecond {
+				late++
+			}
+		}
+		require.Equal(t, n, rc.count())
+		require.LessOrEqual(t, late, 4, "when the first is settled")
+	})
+}
+
 // TestReturnIsRenewed: a lane that is returned with its last outcome is held until
 // the store has taken both, however long that takes.
 func TestReturnIsRenewed(t *testing.T) {
@@ -148,4 +181,41 @@ func TestNoReturnWhileBusy(t *testing.T) {
 			require.Len(t, s.returned, 3)
 		})
 	}
+}
+
+// TestOutcomeOfAFormerHold: an outcome of a lane that was lost and claimed again says
+// nothing about what is on its way now.
+func TestOutcomeOfAFormerHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Lease: 10 * time.Second, Timeout: 30 * time.Second})
+		s := w.spied()
+		began := time.Now()
+		s.set(func(_ context.Context, m string) error {
+			switch since := time.Since(began); {
+			case m == "extend" && since < 10*time.Second:
+				return errors.New("cut off")
+			case m == "settle" && since < time.Second:
+				time.Sleep(20 * time.Second)
+			}
+			return nil
+		})
+		w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Account = "a" }, nil) // its settling hangs
+		e, rc := w.endpoint("b.example.com", func(e *webhook.Endpoint) { e.Account = "b" }, func(n int, rw http.ResponseWriter, r *http.Request) {
+			if slow(100*time.Millisecond)(n, rw, r); n == 2 {
+				time.Sleep(15 * time.Second)
+			}
+		})
+		w.run()
+		w.emitOf(1, "a", events.LeadScored, events.LeadScoredData{})
+		time.Sleep(50 * time.Millisecond)
+		w.emitOf(1, "b", events.LeadScored, events.LeadScoredData{})
+		time.Sleep(12 * time.Second)
+		require.Equal(t, 1, rc.count())
+		w.emitOf(1, "b", events.LeadScored, events.LeadScoredData{})
+		w.drain()
+		require.Equal(t, 2, rc.count())
+		for _, d := range w.log(e) {
+			require.Len(t, d.Attempts, 1)
+		}
+	})
 }

@@ -69,20 +69,14 @@ func (e *engine) unsettled() ([]Outcome, []Return) {
 	return outcomes, returns
 }
 
-// returnDone queues the returns of lanes that would be returned as soon as these
-// outcomes are settled: that is one step of the store instead of two.
+// returnDone queues the returns of lanes that had one delivery to send, as far as is
+// known, with its outcome: that is one step of the store instead of two. What is
+// emitted meanwhile for such a lane waits for the step, so one that had more to send
+// is kept until then.
 func (e *engine) returnDone(outcomes []Outcome) {
-	later := make(map[string]bool, len(e.outcomes)) // endpoints with outcomes that are not among these
-	for i := range e.outcomes {
-		later[e.outcomes[i].Endpoint] = true
-	}
 	for i := range outcomes {
 		l := e.lanes[outcomes[i].Endpoint]
-		switch {
-		case l == nil || later[l.hold.Endpoint] || l.asking || len(l.flying) > 0:
-		case l.leaving:
-			e.giveBack(l, MarkAny)
-		case !l.hungry:
+		if l != nil && l.hold == outcomes[i].Hold && l.tenure.Sends == 1 && !l.asking && !l.hungry {
 			e.giveBack(l, l.mark)
 		}
 	}
@@ -117,7 +111,7 @@ func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
 
 // returned has ready lanes looked for, since those that were returned may be ready
 // earlier than what claimLoop waits for. Where none is known to have more to send,
-// only retries could be, and a claim for many of them does.
+// one claim soon is enough for all: retries may be due, or what a pause held up.
 func (e *engine) returned(returns []Return) {
 	switch {
 	case len(returns) == 0:
