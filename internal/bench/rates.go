@@ -6,12 +6,11 @@ var rates = scenario{
 	name: "rates", title: "What ordinary rates cost", run: runRates,
 	about: `
 100, 500 and 2,000 events a second, one at a time, to 100 endpoints in turn.
-When little comes in, little goes into one step of a store: a delivery costs more
-than under full load, and less comes of it for the others on the machine. River is
-tuned.
+When little comes in, little goes into one step of a store, and a delivery costs
+more than under full load. River is tuned.
 
-- rate*n*_*x*_cores: how many cores were busy, of the sender's and the server's,
-  that of emitting among it
+- rate*n*_*x*_cores: processor time of the sender, which emits too, and the
+  server, in each second
 - rate*n*_*x*_p50_ms, rate*n*_*x*_p99_ms: from before the emit to when the
   receiver has read the request
 - rate*n*_*x*_statements, rate*n*_*x*_syncs: with PostgreSQL, for each event`,
@@ -42,7 +41,7 @@ func runRates(b *bench) error {
 		lines = append(lines, line)
 	}
 	b.plot("rates", plot{
-		title: "Cores that are busy at ordinary rates", x: "events a second", y: "cores",
+		title: "Processor time at ordinary rates", x: "events a second", y: "cores",
 		logX: true, series: lines,
 	})
 	return nil
