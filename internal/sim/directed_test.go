@@ -42,7 +42,7 @@ func TestDirected(t *testing.T) {
 				return fault{}
 			})
 			p.emitAt(time.Second)
-			p.emitAt(1500 * time.Millisecond) // the Return of the first is on its way
+			p.emitAt(1200 * time.Millisecond) // the Return of the first, and its outcome, are on their way
 			return p
 		}},
 		{"a pause is lifted while the lane is parked", parked, []string{"park", "stranded"}, func() *Plan {
