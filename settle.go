@@ -102,17 +102,17 @@ func (e *engine) settled(outcomes []Outcome, returns []Return, s Settled) {
 	for _, h := range s.Refused {
 		e.returnAgain(returns, h)
 	}
-	e.returned(returns)
+	e.lookForReady(returns)
 	if len(s.Changes) > 0 {
 		e.news = append(e.news, s.Changes...)
 		notify(e.newsSignal)
 	}
 }
 
-// returned has ready lanes looked for, since those that were returned may be ready
-// earlier than what claimLoop waits for. Where none is known to have more to send,
+// lookForReady has claimLoop look again, since a lane that was returned may be ready
+// earlier than what the loop waits for. Where none is known to have more to send,
 // one claim soon is enough for all: retries may be due, or what a pause held up.
-func (e *engine) returned(returns []Return) {
+func (e *engine) lookForReady(returns []Return) {
 	switch {
 	case len(returns) == 0:
 	case slices.ContainsFunc(returns, func(r Return) bool { return r.Mark == MarkAny }):

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // The short form runs, and prints what others look for. What it measures in so
 // short a time means nothing.
 func TestShort(t *testing.T) {
-	chosen, err := choose("throughput,latency,noisy10,verify,memory", false)
+	chosen, err := choose("throughput,latency,noisy10,rates,verify,memory", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ var dead = scenario{
 	about: `
 One endpoint answers nothing, and 1,000,000 events wait for it (10,000 in the
 run to compare with); the server has vacuumed and written them. The other 99 are
-offered 10 % of what the system can take, with PostgreSQL. At 30 %, emitted one by
-one, both cores are busy, and the ratio of two latencies is anything from 0.6 to 1.9.
+offered 10 % of what the system can take, with PostgreSQL: at 30 %, emitted one by
+one, both cores are busy, and a latency says more of that than of what waits.
 
 - dead1m_p99_ratio: the others' latency, divided by that with 10,000
 - dead1m_cost_ratio: the processor time of sender and server for each event,
