@@ -186,6 +186,27 @@ func TestNoReturnWhileBusy(t *testing.T) {
 	}
 }
 
+// TestNoReturnBesideAnother: what was found to have expired says nothing about the
+// delivery that is on its way.
+func TestNoReturnBesideAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{ExpireAfter: time.Minute})
+		s := &watchedSettle{MemoryStore: w.store, due: 10 * time.Millisecond, returned: map[webhook.Hold]bool{}}
+		var err error
+		w.d, err = webhook.New(s, &w.opts)
+		require.NoError(t, err)
+		e, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.MaxInFlight = 2 }, slow(3*time.Second))
+		w.emit(4) // the first question brings three of them
+		time.Sleep(time.Minute - 5*time.Millisecond) // they expire while they are asked for
+		w.emit(1)
+		w.run()
+		w.drain()
+		require.Equal(t, 1, rc.count())
+		require.Equal(t, webhook.StateDelivered, w.log(e)[0].State)
+		require.Zero(t, s.late)
+	})
+}
+
 // TestOutcomeOfAFormerHold: an outcome of a lane that was lost and claimed again says
 // nothing about what is on its way now.
 func TestOutcomeOfAFormerHold(t *testing.T) {

@@ -70,13 +70,13 @@ func (e *engine) unsettled() ([]Outcome, []Return) {
 }
 
 // returnDone queues the returns of lanes that had one delivery to send, as far as is
-// known, with its outcome: that is one step of the store instead of two. What is
-// emitted meanwhile for such a lane waits for the step, so one that had more to send
-// is kept until then.
+// known, with its outcome if that is all they have in hand: one step of the store
+// instead of two. What is emitted meanwhile for such a lane waits for the step, so one
+// that had more to send is kept until then.
 func (e *engine) returnDone(outcomes []Outcome) {
 	for i := range outcomes {
 		l := e.lanes[outcomes[i].Endpoint]
-		if l != nil && l.hold == outcomes[i].Hold && l.tenure.Sends == 1 && !l.asking && !l.hungry {
+		if l != nil && l.hold == outcomes[i].Hold && l.tenure.Sends == 1 && e.hands(l) == 1 && !l.asking && !l.hungry {
 			e.giveBack(l, l.mark)
 		}
 	}
