@@ -47,6 +47,7 @@ type engine struct {
 	share     int            // slots for each of the lanes that were just claimed
 	crowded   bool           // more lanes are ready than there are slots for
 	full      map[string]int // by host: lanes turned away for which no other has made room
+	slowWait  int            // slow lanes turned away for which no other has made room
 	turned    int            // lanes turned away since the rest was adjusted
 	rest      time.Duration
 	adjusted  time.Time
@@ -186,7 +187,7 @@ func (e *engine) room(l *lane, now time.Time) int {
 		n -= len(e.owed[l.hold.Endpoint]) // which is the head is only known when it is settled
 	case l.pace.Open() && l.pending >= 0 && l.pending < pace.Threshold:
 		n = min(2, limits.MaxInFlight) // the breaker delays nothing where little waits
-	case e.budget.Strained() && !l.proved:
+	case e.budget.Strained() && !l.proved, l.class() == fair.Slow && e.slowWait > 0:
 		n = 1
 	}
 	n = min(n-len(l.flying), unsettledMax-len(e.owed[l.hold.Endpoint]))
@@ -246,14 +247,28 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 		l.leaving = true
 	case l.overdue == 0 && l.tenure.Over(now, e.crowded):
 		l.leaving, l.tenured = true, true
-	case l.hungry && l.overdue == 0 && l.tenure.Sends > 1 && l.tenure.Over(now, e.full[l.target.host] > 0):
-		e.full[l.target.host]--
+	case l.hungry && l.tenure.Sends > 1 && l.tenure.Over(now, true) && e.makeRoom(l):
 		l.leaving, l.tenured, l.turn = true, true, true
 	case l.pace.Open() && l.pending >= pace.Threshold && len(l.flying) == 0 && l.failed > 0:
 		l.leaving = true
 	case l.hungry && len(l.flying) == 0 && l.pace.Wait(now, e.limits(l)) > shortWait: // with one on its way it stays held anyway
 		l.leaving = true
 	}
+}
+
+// makeRoom says whether the lane is the one that makes room for another, which was
+// turned away by their host or by the share of slow endpoints. With a request that is
+// on its way for long, a slow one does, since it nearly always has such a request.
+func (e *engine) makeRoom(l *lane) bool {
+	switch {
+	case l.overdue == 0 && e.full[l.target.host] > 0:
+		e.full[l.target.host]--
+	case l.class() == fair.Slow && e.slowWait > 0:
+		e.slowWait--
+	default:
+		return false
+	}
+	return true
 }
 
 // reserve takes slots for what the lane could send, and has Due asked for
@@ -282,8 +297,11 @@ func (e *engine) reserve(l *lane, now time.Time) {
 		e.later(l, wait)
 	case n > 0 && e.hands(l) == 0:
 		if l.leaving = true; e.budget.Free() > 0 { // it is its own budget that is used up
-			if e.budget.Full(l.target.host) {
+			switch {
+			case e.budget.Full(l.target.host):
 				e.full[l.target.host]++
+			case l.class() == fair.Slow:
+				e.slowWait++
 			}
 			e.turned++
 			l.rest = max(l.rest, jitter(e.rest))
@@ -307,7 +325,7 @@ func (e *engine) later(l *lane, d time.Duration) {
 func (e *engine) giveBack(l *lane, mark int64) {
 	rest := max(l.rest, l.pace.Wait(time.Now(), e.limits(l)))
 	if l.turn { // or it were back before those that were turned away
-		rest = max(rest, jitter(minRest))
+		rest = max(rest, 2*jitter(e.rest))
 	}
 	if l.pace.Open() && l.pending >= pace.Threshold && l.failed > 0 { // whatever it leaves for
 		rest = max(rest, jitter(l.pace.Probe()))

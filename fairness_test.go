@@ -132,6 +132,59 @@ func TestFairness(t *testing.T) {
 	}
 }
 
+// TestSlowTurns: endpoints that are slow to answer, and have much to get, leave room
+// for others that are slow, and take turns where they are more than their slots.
+func TestSlowTurns(t *testing.T) {
+	for _, c := range []struct {
+		busy   int
+		within time.Duration // the longest that the other waited
+	}{
+		{busy: 4, within: 10 * time.Millisecond}, // four at a time: as many as the share has slots
+		{busy: 16, within: 20 * time.Second},
+		{busy: 30, within: time.Minute},
+	} {
+		t.Run(fmt.Sprint(c.busy), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, webhook.Options{MaxInFlightTotal: 64})
+				var busy []*receiver
+				for i := range c.busy {
+					_, rc := w.endpoint(fmt.Sprintf("h%d.example.com", i), func(e *webhook.Endpoint) {
+						e.Events = []webhook.EventType{events.LeadCreated}
+					}, slow(3*time.Second))
+					busy = append(busy, rc)
+				}
+				_, other := w.endpoint("other.example.com", nil, slow(3*time.Second))
+				w.run()
+				w.emit(1)
+				time.Sleep(10 * time.Second)
+				w.emitOf(3000, account, events.LeadCreated, events.LeadCreatedData{})
+				time.Sleep(20 * time.Second)
+				var emitted []time.Time
+				for range 30 {
+					emitted = append(emitted, time.Now())
+					w.emit(1)
+					time.Sleep(10 * time.Second)
+				}
+				time.Sleep(time.Minute)
+				got := other.requests()[1:]
+				require.Equal(t, len(emitted), len(got))
+				var longest time.Duration
+				for i, r := range got {
+					longest = max(longest, r.at.Sub(emitted[i]))
+				}
+				least, most := busy[0].count(), busy[0].count()
+				for _, rc := range busy {
+					least, most = min(least, rc.count()), max(most, rc.count())
+				}
+				t.Logf("the longest wait %v; the others got %d to %d", longest, least, most)
+				require.LessOrEqual(t, longest, c.within)
+				require.LessOrEqual(t, most, 2*least, "they get about as much each")
+				require.GreaterOrEqual(t, least*c.busy, 100*min(16, 4*c.busy)*3/4, "and the slots are used")
+			})
+		})
+	}
+}
+
 // TestRevived: an endpoint comes back for which thousands of deliveries wait. It
 // gets them at a pace that never exceeds its limit, and nobody waits for it.
 func TestRevived(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/autoreach/webhook/internal/fair"
 	"github.com/autoreach/webhook/internal/pace"
 )
 
@@ -85,7 +86,7 @@ func (e *engine) fenceOff() (lost []string) {
 		f.overdue = true
 		f.lane.overdue++
 		e.budget.Overdue(f.ticket)
-		if l := f.lane; l.tenured && l.rest == 0 { // it would do nothing else until the answer comes
+		if l := f.lane; l.tenured && l.rest == 0 && l.class() != fair.Slow { // it would do nothing else until the answer comes
 			l.leaving, l.tenured, l.turn, l.hungry = false, false, false, true
 			e.advance(l, now)
 		}
@@ -109,5 +110,6 @@ func (e *engine) adjustRest() {
 		e.rest = max(e.rest/2, minRest)
 	}
 	e.turned = 0
+	e.slowWait = 0
 	clear(e.full)
 }

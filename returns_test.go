@@ -196,7 +196,7 @@ func TestNoReturnBesideAnother(t *testing.T) {
 		w.d, err = webhook.New(s, &w.opts)
 		require.NoError(t, err)
 		e, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.MaxInFlight = 2 }, slow(3*time.Second))
-		w.emit(4) // the first question brings three of them
+		w.emit(4)                                    // the first question brings three of them
 		time.Sleep(time.Minute - 5*time.Millisecond) // they expire while they are asked for
 		w.emit(1)
 		w.run()

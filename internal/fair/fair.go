@@ -29,8 +29,8 @@ type Limits struct {
 	PerHost int
 }
 
-// firstShare is the part of Total and of PerHost that is kept for the first
-// request of each endpoint, so that one with little to send need not wait for
+// firstShare is the part of Total, of PerHost and of the slow share that is kept for
+// the first request of each endpoint, so that one with little to send need not wait for
 // those with much.
 const firstShare = 16
 
@@ -72,13 +72,13 @@ func (b *Budget) Strained() bool { return b.class[Slow] >= b.share }
 // Take takes a slot for a request to that host, if there is one for its class.
 // first says that the endpoint has none yet.
 func (b *Budget) Take(host string, c Class, first bool) (*Ticket, bool) {
-	spare, hostSpare := 0, 0
+	spare, hostSpare, slowSpare := 0, 0, 0
 	if !first {
-		spare, hostSpare = b.limits.Total/firstShare, b.limits.PerHost/firstShare
+		spare, hostSpare, slowSpare = b.limits.Total/firstShare, b.limits.PerHost/firstShare, b.share/firstShare
 	}
 	switch {
 	case b.Free() <= spare, b.hosts[host] >= b.limits.PerHost-hostSpare,
-		c == Slow && b.Strained(),
+		c == Slow && b.class[Slow] >= b.share-slowSpare,
 		c == Fresh && b.Strained() && (b.class[Fresh] >= b.share || b.class[Slow] >= b.limits.Total):
 		return nil, false
 	}

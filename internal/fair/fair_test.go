@@ -40,6 +40,19 @@ func TestSlowShare(t *testing.T) {
 	take(t, b, 1, "s#", Slow)
 }
 
+// TestFirstSlowShare: of the slow share, too.
+func TestFirstSlowShare(t *testing.T) {
+	b := New(Limits{Total: 128, PerHost: 128})
+	for range 30 {
+		_, ok := b.Take("s", Slow, false)
+		require.True(t, ok)
+	}
+	_, ok := b.Take("s", Slow, false)
+	require.False(t, ok)
+	take(t, b, 2, "s#", Slow)
+	refused(t, b, "s", Slow)
+}
+
 func TestFreshShare(t *testing.T) {
 	b := New(Limits{Total: 8, PerHost: 8})
 	for _, x := range take(t, b, 8, "f#", Fresh) { // when nothing is wrong they are like others
