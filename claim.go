@@ -104,7 +104,7 @@ func (e *engine) take(claims []Claim, asked time.Time, more bool) {
 		l := &lane{
 			hold: c.Hold, target: e.target(c.Config), pace: pace.Load(c.Pace),
 			tenure: fair.Tenure{Since: asked}, deadline: e.fence(asked),
-			hungry: true, fresh: len(c.Pace) == 0, pending: -1, failingFor: c.FailingFor, deadInRow: c.DeadInRow,
+			mark: MarkAny, hungry: true, fresh: len(c.Pace) == 0, pending: -1, failingFor: c.FailingFor, deadInRow: c.DeadInRow,
 		}
 		l.ctx, l.cancel = context.WithCancel(context.Background())
 		e.lanes[c.Endpoint] = l

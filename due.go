@@ -177,8 +177,8 @@ func (e *engine) hand(l *lane, d Delivery, now time.Time) (more bool) {
 	case d.Age >= e.o.ExpireAfter:
 		e.settle(Outcome{Hold: l.hold, Delivery: d.ID, After: d.Attempts, State: StateDead, Reason: ReasonExpired})
 		return true
-	case l.leaving || e.stopping || len(l.tickets) == 0 || l.pace.Wait(now, e.limits(l)) > 0,
-		slices.Contains(e.pausedTypes(), d.Event.Type):
+	case l.leaving, e.stopping, e.paused(l), e.tripped(l), len(l.tickets) == 0,
+		l.pace.Wait(now, e.limits(l)) > 0, slices.Contains(e.pausedTypes(), d.Event.Type):
 		return true
 	case !now.Before(l.deadline): // the lease may be somebody else's already
 		e.lose(l)

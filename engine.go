@@ -71,7 +71,7 @@ type lane struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 
-	mark       int64
+	mark       int64          // as of the last Due; MarkAny before the first
 	tickets    []*fair.Ticket // for what Due is being asked
 	flying     []int64
 	overdue    int           // of these, on their way for long
@@ -91,9 +91,8 @@ type lane struct {
 	waiting bool          // for its rate limit
 	leaving bool          // nothing begins any more; it is returned when its hands are empty
 	tenured bool          // it is leaving because others wait
-	turn    bool          // these wait for its host
+	turn    bool          // these wait for its host, or for the slow share
 	rest    time.Duration // how long the lane rests after the return
-	park    int64         // Pauses.Seq, to park it
 	gone    bool          // returned or lost
 }
 
@@ -187,7 +186,7 @@ func (e *engine) room(l *lane, now time.Time) int {
 		n -= len(e.owed[l.hold.Endpoint]) // which is the head is only known when it is settled
 	case l.pace.Open() && l.pending >= 0 && l.pending < pace.Threshold:
 		n = min(2, limits.MaxInFlight) // the breaker delays nothing where little waits
-	case e.budget.Strained() && !l.proved, l.class() == fair.Slow && e.slowWait > 0:
+	case e.budget.Strained() && (!l.proved || l.class() == fair.Slow):
 		n = 1
 	}
 	n = min(n-len(l.flying), unsettledMax-len(e.owed[l.hold.Endpoint]))
@@ -218,11 +217,15 @@ func (e *engine) advance(l *lane, now time.Time) {
 		return
 	}
 	e.decideLeaving(l, now)
-	busy := l.asking || e.hands(l) > 0
+	paused, busy := e.paused(l), l.asking || e.hands(l) > 0
 	switch {
-	case l.leaving && !busy:
-		e.giveBack(l, MarkAny)
+	case busy && (l.leaving || paused):
+	case paused && l.mark == MarkAny && !e.stopping: // for a mark: an edit may move it away from what is paused
+		e.ask(l, now)
+	case paused:
+		e.giveBack(l, l.mark)
 	case l.leaving:
+		e.giveBack(l, MarkAny)
 	case l.hungry && !l.asking:
 		e.reserve(l, now)
 	case !busy:
@@ -236,10 +239,7 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 	if rest := l.pace.TakePause(); rest > 0 {
 		l.leaving, l.rest = true, max(l.rest, rest)
 	}
-	if e.paused(l) {
-		l.leaving, l.park = true, e.pauses.Seq
-	}
-	if l.leaving {
+	if l.leaving || e.paused(l) {
 		return
 	}
 	switch {
@@ -247,9 +247,9 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 		l.leaving = true
 	case l.overdue == 0 && l.tenure.Over(now, e.crowded):
 		l.leaving, l.tenured = true, true
-	case l.hungry && l.tenure.Sends > 1 && l.tenure.Over(now, true) && e.makeRoom(l):
+	case l.hungry && l.overdue == 0 && l.tenure.Sends > 1 && l.tenure.Over(now, true) && e.makeRoom(l):
 		l.leaving, l.tenured, l.turn = true, true, true
-	case l.pace.Open() && l.pending >= pace.Threshold && len(l.flying) == 0 && l.failed > 0:
+	case e.tripped(l) && len(l.flying) == 0:
 		l.leaving = true
 	case l.hungry && len(l.flying) == 0 && l.pace.Wait(now, e.limits(l)) > shortWait: // with one on its way it stays held anyway
 		l.leaving = true
@@ -257,11 +257,10 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 }
 
 // makeRoom says whether the lane is the one that makes room for another, which was
-// turned away by their host or by the share of slow endpoints. With a request that is
-// on its way for long, a slow one does, since it nearly always has such a request.
+// turned away by their host or by the share of slow endpoints.
 func (e *engine) makeRoom(l *lane) bool {
 	switch {
-	case l.overdue == 0 && e.full[l.target.host] > 0:
+	case e.full[l.target.host] > 0:
 		e.full[l.target.host]--
 	case l.class() == fair.Slow && e.slowWait > 0:
 		e.slowWait--
@@ -290,9 +289,7 @@ func (e *engine) reserve(l *lane, now time.Time) {
 	}
 	switch wait := l.pace.Wait(now, e.limits(l)); {
 	case len(l.tickets) > 0:
-		l.asking, l.hungry, l.asked, l.emitted = true, false, now, e.emitted
-		e.asks = append(e.asks, l)
-		notify(e.dueSignal)
+		e.ask(l, now)
 	case wait > 0 && !l.waiting:
 		e.later(l, wait)
 	case n > 0 && e.hands(l) == 0:
@@ -310,6 +307,19 @@ func (e *engine) reserve(l *lane, now time.Time) {
 	}
 }
 
+// ask has Due asked about the lane.
+func (e *engine) ask(l *lane, now time.Time) {
+	l.asking, l.hungry, l.asked, l.emitted = true, false, now, e.emitted
+	e.asks = append(e.asks, l)
+	notify(e.dueSignal)
+}
+
+// tripped says whether the breaker keeps what waits in the lane: it is open, its probe
+// failed, and enough waits.
+func (e *engine) tripped(l *lane) bool {
+	return l.pace.Open() && l.failed > 0 && l.pending >= pace.Threshold
+}
+
 // later looks at the lane again when its rate limit allows the next send.
 func (e *engine) later(l *lane, d time.Duration) {
 	l.waiting = true
@@ -325,14 +335,19 @@ func (e *engine) later(l *lane, d time.Duration) {
 func (e *engine) giveBack(l *lane, mark int64) {
 	rest := max(l.rest, l.pace.Wait(time.Now(), e.limits(l)))
 	if l.turn { // or it were back before those that were turned away
-		rest = max(rest, 2*jitter(e.rest))
+		rest = max(rest, jitter(minRest))
 	}
-	if l.pace.Open() && l.pending >= pace.Threshold && l.failed > 0 { // whatever it leaves for
+	if e.tripped(l) { // whatever it leaves for
 		rest = max(rest, jitter(l.pace.Probe()))
 	}
-	r := Return{Hold: l.hold, Mark: mark, Pause: rest, Park: l.park, Pace: l.pace.Marshal()}
-	if exclude := e.pausedTypes(); r.Park == 0 && mark != MarkAny && len(exclude) > 0 {
-		r.Park, r.Exclude = e.pauses.Seq, exclude
+	r := Return{Hold: l.hold, Mark: mark, Pause: rest, Pace: l.pace.Marshal()}
+	if mark != MarkAny {
+		switch exclude := e.pausedTypes(); {
+		case e.paused(l):
+			r.Park = e.pauses.Seq
+		case len(exclude) > 0:
+			r.Park, r.Exclude = e.pauses.Seq, exclude
+		}
 	}
 	e.returns = append(e.returns, r)
 	e.release(l)

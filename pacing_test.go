@@ -197,6 +197,34 @@ func TestBreakerOpensOnLoneFailures(t *testing.T) {
 	})
 }
 
+// TestBreakerOpensOnTheLastOfAFew: also where many came since it was counted last.
+func TestBreakerOpensOnTheLastOfAFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		elsewhere := w.dispatcher()
+		emit := func() {
+			_, err := elsewhere.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
+			require.NoError(t, err)
+		}
+		_, rc := w.endpoint("a.example.com", nil, status(500))
+		w.run()
+		for range 7 {
+			emit()
+			time.Sleep(2 * time.Second)
+		}
+		require.Equal(t, 7, rc.count())
+		rc.set(func(_ int, rw http.ResponseWriter, _ *http.Request) {
+			time.Sleep(100 * time.Millisecond)
+			rw.WriteHeader(500)
+		})
+		for range 20 {
+			emit()
+		}
+		time.Sleep(10 * time.Second)
+		require.Equal(t, 8, rc.count())
+	})
+}
+
 // TestBreakerDelaysNothingWhereLittleWaits: with fewer than 8 pending every
 // delivery gets its 4 attempts at its own times.
 func TestBreakerDelaysNothingWhereLittleWaits(t *testing.T) {

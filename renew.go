@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/autoreach/webhook/internal/fair"
@@ -27,7 +28,7 @@ func (e *engine) renew(ctx context.Context) bool {
 	for _, l := range e.lanes {
 		holds = append(holds, l.hold)
 	}
-	for _, r := range e.returning { // with outcomes that may take longer than a lease
+	for _, r := range slices.Concat(e.returning, e.returns) { // settling may take longer than a lease
 		holds = append(holds, r.Hold)
 	}
 	e.mu.Unlock()
@@ -86,7 +87,9 @@ func (e *engine) fenceOff() (lost []string) {
 		f.overdue = true
 		f.lane.overdue++
 		e.budget.Overdue(f.ticket)
-		if l := f.lane; l.tenured && l.rest == 0 && l.class() != fair.Slow { // it would do nothing else until the answer comes
+		// It would do nothing else until the answer comes, which slow ones do anyway
+		// where they take turns.
+		if l := f.lane; l.tenured && l.rest == 0 && l.class() != fair.Slow {
 			l.leaving, l.tenured, l.turn, l.hungry = false, false, false, true
 			e.advance(l, now)
 		}
@@ -111,5 +114,6 @@ func (e *engine) adjustRest() {
 	}
 	e.turned = 0
 	e.slowWait = 0
+	e.budget.Second()
 	clear(e.full)
 }

@@ -510,6 +510,7 @@ func TestCallsAreFew(t *testing.T) {
 		"throttled":   func(w *world) { w.crowd(1, status(429)); w.emit(100) },
 		"hanging":     func(w *world) { w.crowd(1, slow(14*time.Second)); w.emit(100) },
 		"all paused":  func(w *world) { w.crowd(1, nil); w.pause(webhook.Pause{}); w.emit(100) },
+		"host paused": func(w *world) { w.crowd(1, nil); w.pause(webhook.Pause{Host: "c0.example.com"}); w.emit(100) },
 		"type paused": func(w *world) { w.crowd(1, nil); w.pause(webhook.Pause{Type: events.LeadScored}); w.emit(100) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -102,6 +102,43 @@ func TestReturnIsRenewed(t *testing.T) {
 	})
 }
 
+// TestQueuedReturnIsRenewed: what an endpoint asked for is not forgotten where its
+// lane's return waits behind a step that fails for longer than a lease.
+func TestQueuedReturnIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Lease: 10 * time.Second})
+		s := w.spied()
+		_, rc := w.endpoint("a.example.com", func(e *webhook.Endpoint) { e.Account = "a" }, func(_ int, rw http.ResponseWriter, _ *http.Request) {
+			time.Sleep(300 * time.Millisecond)
+			rw.Header().Set("Retry-After", "3600")
+			rw.WriteHeader(http.StatusTooManyRequests)
+		})
+		_, other := w.endpoint("b.example.com", func(e *webhook.Endpoint) { e.Account = "b" }, slow(time.Second))
+		w.run()
+		time.Sleep(time.Second)
+		began := time.Now()
+		s.set(func(_ context.Context, m string) error {
+			switch since := time.Since(began); {
+			case m == "due" && 150*time.Millisecond < since && since < time.Second: // a's return is queued after it
+				time.Sleep(2 * time.Second)
+			case m == "settle" && 900*time.Millisecond < since && since < time.Minute:
+				return errors.New("the disk is full")
+			}
+			return nil
+		})
+		w.emitOf(1, "a", events.LeadScored, events.LeadScoredData{})
+		w.emitOf(1, "b", events.LeadScored, events.LeadScoredData{})
+		time.Sleep(5 * time.Second)
+		require.Equal(t, 1, rc.count())
+		require.Equal(t, 1, other.count())
+		w.emitOf(1, "a", events.LeadScored, events.LeadScoredData{})
+		time.Sleep(50 * time.Minute)
+		require.Equal(t, 1, rc.count(), "it asked to be left alone for an hour")
+		time.Sleep(20 * time.Minute)
+		require.Greater(t, rc.count(), 1)
+	})
+}
+
 // A watchedSettle is a store that takes a second for each step of settling, and
 // notes outcomes that come after the return of their lane.
 type watchedSettle struct {

@@ -46,6 +46,7 @@ type Budget struct {
 	running int            // requests in flight
 	class   [classes]int   // of these, by class
 	hosts   map[string]int // of these, by host
+	crowd   int            // for so many seconds slow ones are taken to want more than their share
 }
 
 // Ticket is a slot that was taken.
@@ -66,8 +67,12 @@ func (b *Budget) Free() int {
 	return max(0, min(b.limits.Total-b.timely, overdueTotals*b.limits.Total-b.running))
 }
 
-// Strained reports whether slow endpoints hold their whole share or more.
-func (b *Budget) Strained() bool { return b.class[Slow] >= b.share }
+// Strained reports whether slow endpoints hold their whole share or more, or were
+// refused a slot of late: those that take turns hold less of it between two of them.
+func (b *Budget) Strained() bool { return b.class[Slow] >= b.share || b.crowd > 0 }
+
+// Second is to be called once a second.
+func (b *Budget) Second() { b.crowd = max(0, b.crowd-1) }
 
 // Take takes a slot for a request to that host, if there is one for its class.
 // first says that the endpoint has none yet.
@@ -75,6 +80,9 @@ func (b *Budget) Take(host string, c Class, first bool) (*Ticket, bool) {
 	spare, hostSpare, slowSpare := 0, 0, 0
 	if !first {
 		spare, hostSpare, slowSpare = b.limits.Total/firstShare, b.limits.PerHost/firstShare, b.share/firstShare
+	}
+	if c == Slow && first && b.class[Slow] >= b.share {
+		b.crowd = 2
 	}
 	switch {
 	case b.Free() <= spare, b.hosts[host] >= b.limits.PerHost-hostSpare,

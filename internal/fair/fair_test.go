@@ -36,6 +36,9 @@ func TestSlowShare(t *testing.T) {
 	take(t, b, 6, "p#", Proven)
 	refused(t, b, "p", Proven)
 	b.Done(held[0])
+	b.Second()
+	require.True(t, b.Strained(), "one was refused a slot within two seconds")
+	b.Second()
 	require.False(t, b.Strained())
 	take(t, b, 1, "s#", Slow)
 }
