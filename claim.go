@@ -83,7 +83,7 @@ func (e *engine) claimable(most int) int {
 	if e.stopping || e.pauses.Seq == 0 || e.pausedAll() {
 		return 0
 	}
-	n := min(most, e.maxHeld()-len(e.lanes), e.budget.Free())
+	n := min(most, e.maxHeld()-len(e.lanes)-len(e.returning)-len(e.returns), e.budget.Free())
 	if n <= 0 {
 		e.crowded = true
 		return 0

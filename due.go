@@ -108,7 +108,7 @@ func (e *engine) wants() ([]Want, []*lane) {
 		if l.failed > 0 || l.pace.Open() {
 			w.Count = pace.Threshold
 		}
-		if l.tenure.Sends == 0 {
+		if l.tenure.Sends == 0 && w.Max > 0 {
 			w.Max++ // to learn whether there is more
 		}
 		w.Skip = append(append(w.Skip, l.flying...), e.owed[l.hold.Endpoint]...)

@@ -51,6 +51,7 @@ type engine struct {
 	turned    int            // lanes turned away since the rest was adjusted
 	rest      time.Duration
 	adjusted  time.Time
+	forgot    time.Time // when it was forgotten who was turned away
 	stopping  bool
 	started   bool
 	errs      map[string]failure // of the last call, by method
@@ -219,9 +220,9 @@ func (e *engine) advance(l *lane, now time.Time) {
 	e.decideLeaving(l, now)
 	paused, busy := e.paused(l), l.asking || e.hands(l) > 0
 	switch {
+	case paused && !l.asking && !e.stopping && (l.mark == MarkAny || busy && now.Sub(l.asked) >= heldInterval):
+		e.ask(l, now) // for its mark: an edit may move it away from what is paused
 	case busy && (l.leaving || paused):
-	case paused && l.mark == MarkAny && !e.stopping: // for a mark: an edit may move it away from what is paused
-		e.ask(l, now)
 	case paused:
 		e.giveBack(l, l.mark)
 	case l.leaving:
@@ -334,8 +335,8 @@ func (e *engine) later(l *lane, d time.Duration) {
 // giveBack queues the lane's return.
 func (e *engine) giveBack(l *lane, mark int64) {
 	rest := max(l.rest, l.pace.Wait(time.Now(), e.limits(l)))
-	if l.turn { // or it were back before those that were turned away
-		rest = max(rest, jitter(minRest))
+	if l.turn { // or it were back before those that were turned away, which rest as long
+		rest = max(rest, jitter(e.rest))
 	}
 	if e.tripped(l) { // whatever it leaves for
 		rest = max(rest, jitter(l.pace.Probe()))

@@ -185,6 +185,43 @@ func TestSlowTurns(t *testing.T) {
 	}
 }
 
+// TestSlowTurnsBesideAFullHost: also while so many wait for one host that whoever finds
+// no slot rests for long.
+func TestSlowTurnsBesideAFullHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightTotal: 64, MaxInFlightHost: 4})
+		for i := range 16 {
+			w.endpoint(fmt.Sprintf("h%d.example.com", i), func(e *webhook.Endpoint) {
+				e.Events = []webhook.EventType{events.LeadCreated}
+			}, slow(3*time.Second))
+		}
+		w.net.Handle("zap.example.com", &receiver{reply: slow(1900 * time.Millisecond)})
+		for i := range 400 {
+			_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
+				URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.MeetingBooked}})
+			require.NoError(t, err)
+		}
+		_, other := w.endpoint("other.example.com", nil, slow(3*time.Second))
+		w.run()
+		w.emit(1)
+		time.Sleep(10 * time.Second)
+		w.emitOf(1000, account, events.LeadCreated, events.LeadCreatedData{})
+		w.emitOf(5, account, events.MeetingBooked, events.MeetingBookedData{})
+		time.Sleep(time.Minute) // rests have grown
+		var longest time.Duration
+		for range 5 {
+			before, at := other.count(), time.Now()
+			w.emit(1)
+			for other.count() == before && time.Since(at) < 5*time.Minute {
+				time.Sleep(100 * time.Millisecond)
+			}
+			longest = max(longest, time.Since(at))
+		}
+		t.Logf("the longest wait %v", longest)
+		require.Less(t, longest, time.Minute)
+	})
+}
+
 // TestRevived: an endpoint comes back for which thousands of deliveries wait. It
 // gets them at a pace that never exceeds its limit, and nobody waits for it.
 func TestRevived(t *testing.T) {

@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/autoreach/webhook"
+	"github.com/autoreach/webhook/events"
 )
 
 // TestEditLeavesAPause: an endpoint whose URL is edited while its host is paused gets
@@ -109,5 +111,63 @@ func TestResumeWhileOneHangs(t *testing.T) {
 		require.NoError(t, w.d.Resume(t.Context(), webhook.Pause{Account: account}))
 		time.Sleep(time.Second)
 		require.Greater(t, rc.count(), before+10)
+	})
+}
+
+// TestEditLeavesAPauseWhileOneHangs: the others need not wait for that request.
+func TestEditLeavesAPauseWhileOneHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{Timeout: time.Minute})
+		s := w.spied()
+		e, _ := w.endpoint("a.example.com", nil, hang)
+		moved := &receiver{}
+		w.net.Handle("b.example.com", moved)
+		w.run()
+		w.emit(1)
+		time.Sleep(time.Second)
+		w.pause(webhook.Pause{Host: "a.example.com"})
+		w.emit(5)
+		s.reset()
+		time.Sleep(10 * time.Second)
+		require.LessOrEqual(t, s.reset()["due"], 60)
+		w.patch(e, webhook.EndpointPatch{URL: webhook.Set("https://b.example.com/hook")})
+		time.Sleep(time.Second)
+		require.Equal(t, 5, moved.count())
+	})
+}
+
+// TestPausedIsAskedForNothing: there is no slot for what waits, so it is not fetched.
+func TestPausedIsAskedForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		s := w.spied()
+		e, _ := w.endpoint("a.example.com", nil, nil)
+		w.pause(webhook.Pause{Host: "a.example.com"})
+		w.emit(1)
+		w.run()
+		time.Sleep(time.Second)
+		require.NotZero(t, s.reset()["due"], "for its mark")
+		require.Zero(t, s.mostOf(e.ID))
+	})
+}
+
+// TestCallsAreFewWhilePausesFail: where this process cannot learn what is paused.
+func TestCallsAreFewWhilePausesFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{})
+		s := w.spied()
+		w.endpoint("a.example.com", nil, nil)
+		w.pause(webhook.Pause{Host: "a.example.com"})
+		w.run()
+		time.Sleep(time.Second)
+		s.set(failing("pauses", errors.New("broken")))
+		require.NoError(t, w.dispatcher().Pause(t.Context(), webhook.Pause{Type: events.MeetingBooked}))
+		w.emit(1)
+		time.Sleep(time.Second)
+		s.reset()
+		time.Sleep(100 * time.Second)
+		for method, n := range s.reset() {
+			require.LessOrEqual(t, n, 1000, method)
+		}
 	})
 }

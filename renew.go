@@ -89,7 +89,7 @@ func (e *engine) fenceOff() (lost []string) {
 		e.budget.Overdue(f.ticket)
 		// It would do nothing else until the answer comes, which slow ones do anyway
 		// where they take turns.
-		if l := f.lane; l.tenured && l.rest == 0 && l.class() != fair.Slow {
+		if l := f.lane; l.tenured && l.rest == 0 && (l.class() != fair.Slow || !e.budget.Strained()) {
 			l.leaving, l.tenured, l.turn, l.hungry = false, false, false, true
 			e.advance(l, now)
 		}
@@ -97,7 +97,7 @@ func (e *engine) fenceOff() (lost []string) {
 	}
 	if now.Sub(e.adjusted) >= time.Second {
 		e.adjusted = now
-		e.adjustRest()
+		e.adjustRest(now)
 	}
 	return lost
 }
@@ -105,7 +105,7 @@ func (e *engine) fenceOff() (lost []string) {
 // adjustRest lets lanes that got no slot rest for longer when they are many,
 // so that they come about a hundred times a second in all. Whoever still finds a
 // host full by then says so again.
-func (e *engine) adjustRest() {
+func (e *engine) adjustRest(now time.Time) {
 	switch {
 	case e.turned > 100:
 		e.rest = min(2*e.rest, maxRest)
@@ -113,7 +113,9 @@ func (e *engine) adjustRest() {
 		e.rest = max(e.rest/2, minRest)
 	}
 	e.turned = 0
-	e.slowWait = 0
 	e.budget.Second()
-	clear(e.full)
+	if now.Sub(e.forgot) >= e.rest {
+		e.forgot, e.slowWait = now, 0
+		clear(e.full)
+	}
 }

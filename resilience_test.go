@@ -198,6 +198,32 @@ func TestTurnsWhileOneHangs(t *testing.T) {
 	})
 }
 
+// TestSlowOneMakesRoomWhileOneHangs: also where each answer takes long.
+func TestSlowOneMakesRoomWhileOneHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightHost: 8, Timeout: time.Minute})
+		var first atomic.Int32
+		w.net.Handle("zap.example.com", &receiver{reply: func(n int, rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/0" && first.Add(1) == 10 {
+				hang(n, rw, r)
+			}
+			time.Sleep(2100 * time.Millisecond)
+		}})
+		for i := range 12 {
+			_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
+				URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}})
+			require.NoError(t, err)
+		}
+		w.run()
+		w.emit(1000)
+		for first.Load() < 10 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(40 * time.Second)
+		require.Greater(t, first.Load(), int32(13))
+	})
+}
+
 // TestFullHostTakesTurns: more endpoints at one host have much to send than it
 // has slots, and another of that host has little.
 func TestFullHostTakesTurns(t *testing.T) {

@@ -139,6 +139,31 @@ func TestQueuedReturnIsRenewed(t *testing.T) {
 	})
 }
 
+// TestReturnsAreNotHoarded: a process that cannot settle holds no more lanes than any.
+func TestReturnsAreNotHoarded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, webhook.Options{MaxInFlightTotal: 8, MaxInFlightHost: 1})
+		elsewhere, s := w.dispatcher(), w.spied()
+		rc := &receiver{reply: slow(10 * time.Millisecond)}
+		w.net.Handle("a.example.com", rc)
+		for i := range 300 {
+			_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
+				URL: fmt.Sprintf("https://a.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}})
+			require.NoError(t, err)
+		}
+		s.set(failing("settle", errors.New("broken here")))
+		w.emit(1)
+		w.run()
+		time.Sleep(5 * time.Second)
+		before := rc.count()
+		w.runs(elsewhere)
+		time.Sleep(2 * time.Minute)
+		require.Greater(t, rc.count(), before+200, "64 lanes are held by the first")
+		s.set(nil)
+		w.drain()
+	})
+}
+
 // A watchedSettle is a store that takes a second for each step of settling, and
 // notes outcomes that come after the return of their lane.
 type watchedSettle struct {

@@ -137,8 +137,8 @@ func (e *engine) returnAgain(returns []Return, h Hold) {
 			if r.Park != 0 && r.Park == e.pauses.Seq { // maybe by pauses of the past
 				notify(e.watchSignal)
 				rest := wakeInterval // more likely something came in
-				if r.Mark == MarkAny {
-					rest = pauseInterval
+				if len(r.Exclude) == 0 {
+					rest = pauseInterval // which is not to be sent anyway
 				}
 				r.Pause = max(r.Pause, rest)
 			}

@@ -243,7 +243,7 @@ type Claim struct {
 // Want asks for work in a held lane.
 type Want struct {
 	Hold
-	Max     int
+	Max     int         // of deliveries; 0 for the rest of the answer alone
 	Skip    []int64     // deliveries in the caller's hands
 	Exclude []EventType // paused types
 	Version int64       // of the endpoint as the caller knows it

@@ -12,7 +12,7 @@ var dueCases = []testCase{
 		"go out twice", dueNotHeld},
 	{"Due/NeverEarly", "a delivery is not handed out before it is due, and soon after", dueEarly},
 	{"Due/Order", "what is due comes in the order of due times and then of IDs", dueOrder},
-	{"Due/Max", "no more deliveries come than asked for, resends included", dueMax},
+	{"Due/Max", "no more deliveries come than asked for, resends included, and for 0 the rest of the answer", dueMax},
 	{"Due/SkipHonoured", "deliveries in the caller's hands are not handed out again, and do not use up Max", dueSkip},
 	{"Due/ExcludeHonoured", "paused types are not handed out, and do not use up Max", dueExclude},
 	{"Due/ResendsFirst", "resends come before all others: somebody clicked and waits", dueResends},
@@ -106,6 +106,10 @@ func dueMax(c *check) {
 	}
 	for n := range 6 {
 		c.wantIDs("Max", c.due(h, atMost(n)).Deliveries, ids(all)[:n]...)
+	}
+	if with, without := c.due(h), c.due(h, atMost(0)); without.Mark != with.Mark || without.Config == nil {
+		c.Errorf("Max 0: the mark is %d and the endpoint known %v, want %d and the endpoint as with any other Max",
+			without.Mark, without.Config != nil, with.Mark)
 	}
 }
 

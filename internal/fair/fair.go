@@ -21,7 +21,7 @@ const (
 // Limits are the budgets.
 type Limits struct {
 	// Total is the number of requests in flight that are not overdue, at
-	// least 1. Slow endpoints may hold a quarter of it, and while they do,
+	// least 1. Slow endpoints may hold a quarter of it, and while they do or want to,
 	// fresh ones, which may turn out to be the same, another quarter.
 	Total int
 
