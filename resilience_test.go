@@ -174,54 +174,40 @@ func TestTurnsAndTheBreaker(t *testing.T) {
 // TestTurnsWhileOneHangs: an endpoint that makes room for others, and waits for an
 // answer that does not come, goes on meanwhile.
 func TestTurnsWhileOneHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, webhook.Options{MaxInFlightHost: 8})
-		var first atomic.Int32
-		w.net.Handle("zap.example.com", &receiver{reply: func(n int, rw http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/0" && first.Add(1) == 50 {
-				hang(n, rw, r)
-			}
-			time.Sleep(100 * time.Millisecond)
-		}})
-		for i := range 12 {
-			_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
-				URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}})
-			require.NoError(t, err)
-		}
-		w.run()
-		w.emit(1000)
-		for first.Load() < 50 {
-			time.Sleep(10 * time.Millisecond)
-		}
-		time.Sleep(12 * time.Second)
-		require.Greater(t, first.Load(), int32(70))
-	})
-}
-
-// TestSlowOneMakesRoomWhileOneHangs: also where each answer takes long.
-func TestSlowOneMakesRoomWhileOneHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, webhook.Options{MaxInFlightHost: 8, Timeout: time.Minute})
-		var first atomic.Int32
-		w.net.Handle("zap.example.com", &receiver{reply: func(n int, rw http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/0" && first.Add(1) == 10 {
-				hang(n, rw, r)
-			}
-			time.Sleep(2100 * time.Millisecond)
-		}})
-		for i := range 12 {
-			_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
-				URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}})
-			require.NoError(t, err)
-		}
-		w.run()
-		w.emit(1000)
-		for first.Load() < 10 {
-			time.Sleep(10 * time.Millisecond)
-		}
-		time.Sleep(40 * time.Second)
-		require.Greater(t, first.Load(), int32(13))
-	})
+	for _, c := range []struct {
+		answers time.Duration
+		hangs   int32 // the request to the first endpoint that does
+		after   time.Duration
+		more    int32 // than so many came to it by then
+	}{
+		{answers: 100 * time.Millisecond, hangs: 50, after: 12 * time.Second, more: 70},
+		{answers: 2100 * time.Millisecond, hangs: 10, after: 40 * time.Second, more: 13}, // slow, that is
+	} {
+		t.Run(c.answers.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, webhook.Options{MaxInFlightHost: 8, Timeout: time.Minute})
+				var first atomic.Int32
+				w.net.Handle("zap.example.com", &receiver{reply: func(n int, rw http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/0" && first.Add(1) == c.hangs {
+						hang(n, rw, r)
+					}
+					time.Sleep(c.answers)
+				}})
+				for i := range 12 {
+					_, err := w.d.CreateEndpoint(t.Context(), webhook.Endpoint{Account: account, Name: "n",
+						URL: fmt.Sprintf("https://zap.example.com/%d", i), Events: []webhook.EventType{events.LeadScored}})
+					require.NoError(t, err)
+				}
+				w.run()
+				w.emit(1000)
+				for first.Load() < c.hangs {
+					time.Sleep(10 * time.Millisecond)
+				}
+				time.Sleep(c.after)
+				require.Greater(t, first.Load(), c.more)
+			})
+		})
+	}
 }
 
 // TestFullHostTakesTurns: more endpoints at one host have much to send than it

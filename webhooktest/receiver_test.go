@@ -240,6 +240,7 @@ func TestPublicKeys(t *testing.T) {
 		noError(t, err)
 		emit(t, d, 1)
 		rcv.Await(2, time.Minute)
+		synctest.Wait() // for the answer
 		wantEqual(t, "by a key that it was not given", rcv.Last().Status, 401)
 	})
 }
