@@ -113,8 +113,6 @@ const (
 	unsettledMax = 64
 	// shortWait is how long a lane is kept that has to wait for its rate limit.
 	shortWait = 100 * time.Millisecond
-	// minRest and maxRest bound the rest of a lane that got no slot.
-	minRest, maxRest = 500 * time.Millisecond, 30 * time.Second
 )
 
 func newEngine(d *Dispatcher) *engine {
@@ -257,20 +255,6 @@ func (e *engine) decideLeaving(l *lane, now time.Time) {
 	}
 }
 
-// makeRoom says whether the lane is the one that makes room for another, which was
-// turned away by their host or by the share of slow endpoints.
-func (e *engine) makeRoom(l *lane) bool {
-	switch {
-	case e.full[l.target.host] > 0:
-		e.full[l.target.host]--
-	case l.class() == fair.Slow && e.slowWait > 0:
-		e.slowWait--
-	default:
-		return false
-	}
-	return true
-}
-
 // reserve takes slots for what the lane could send, and has Due asked for
 // that. A lane that gets none and has nothing in hand is turned away.
 func (e *engine) reserve(l *lane, now time.Time) {
@@ -295,14 +279,7 @@ func (e *engine) reserve(l *lane, now time.Time) {
 		e.later(l, wait)
 	case n > 0 && e.hands(l) == 0:
 		if l.leaving = true; e.budget.Free() > 0 { // it is its own budget that is used up
-			switch {
-			case e.budget.Full(l.target.host):
-				e.full[l.target.host]++
-			case l.class() == fair.Slow:
-				e.slowWait++
-			}
-			e.turned++
-			l.rest = max(l.rest, jitter(e.rest))
+			e.turnAway(l)
 		}
 		e.giveBack(l, MarkAny)
 	}

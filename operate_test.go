@@ -62,11 +62,7 @@ func TestPauses(t *testing.T) {
 func TestPausedTypeDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{})
-		elsewhere := w.dispatcher()
-		emit := func() {
-			_, err := elsewhere.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
-			require.NoError(t, err)
-		}
+		emit := w.elsewhere()
 		_, rc := w.endpoint("a.example.com", nil, slow(50*time.Millisecond))
 		w.run()
 		require.NoError(t, w.d.Pause(t.Context(), webhook.Pause{Type: events.LeadCreated}))

@@ -201,11 +201,7 @@ func TestBreakerOpensOnLoneFailures(t *testing.T) {
 func TestBreakerOpensOnTheLastOfAFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, webhook.Options{})
-		elsewhere := w.dispatcher()
-		emit := func() {
-			_, err := elsewhere.Emit(t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
-			require.NoError(t, err)
-		}
+		emit := w.elsewhere()
 		_, rc := w.endpoint("a.example.com", nil, status(500))
 		w.run()
 		for range 7 {

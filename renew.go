@@ -101,21 +101,3 @@ func (e *engine) fenceOff() (lost []string) {
 	}
 	return lost
 }
-
-// adjustRest lets lanes that got no slot rest for longer when they are many,
-// so that they come about a hundred times a second in all. Whoever still finds a
-// host full by then says so again.
-func (e *engine) adjustRest(now time.Time) {
-	switch {
-	case e.turned > 100:
-		e.rest = min(2*e.rest, maxRest)
-	case e.turned < 50:
-		e.rest = max(e.rest/2, minRest)
-	}
-	e.turned = 0
-	e.budget.Second()
-	if now.Sub(e.forgot) >= e.rest {
-		e.forgot, e.slowWait = now, 0
-		clear(e.full)
-	}
-}

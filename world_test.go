@@ -232,3 +232,12 @@ func (w *world) resend(id int64) error {
 	_, err := w.d.Resend(w.t.Context(), account, id)
 	return err
 }
+
+// elsewhere emits one event by another process each time that it is called.
+func (w *world) elsewhere() (emit func()) {
+	d := w.dispatcher()
+	return func() {
+		_, err := d.Emit(w.t.Context(), webhook.Event{Account: account, Type: events.LeadScored, Data: events.LeadScoredData{}})
+		require.NoError(w.t, err)
+	}
+}

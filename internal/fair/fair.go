@@ -71,7 +71,8 @@ func (b *Budget) Free() int {
 // refused a slot of late: those that take turns hold less of it between two of them.
 func (b *Budget) Strained() bool { return b.class[Slow] >= b.share || b.crowd > 0 }
 
-// Second is to be called once a second.
+// Second is to be called once a second: it is forgotten that a slow endpoint was
+// refused a slot, unless another one was since.
 func (b *Budget) Second() { b.crowd = max(0, b.crowd-1) }
 
 // Take takes a slot for a request to that host, if there is one for its class.
@@ -82,7 +83,7 @@ func (b *Budget) Take(host string, c Class, first bool) (*Ticket, bool) {
 		spare, hostSpare, slowSpare = b.limits.Total/firstShare, b.limits.PerHost/firstShare, b.share/firstShare
 	}
 	if c == Slow && first && b.class[Slow] >= b.share {
-		b.crowd = 2
+		b.crowd = 2 // one would end at once where a second is just over
 	}
 	switch {
 	case b.Free() <= spare, b.hosts[host] >= b.limits.PerHost-hostSpare,
